@@ -1,0 +1,33 @@
+"""What a generation is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """What `[tool.raccoon-codegen.events."shop.v1.OrderEvent"]` may say about one event."""
+
+    name: str | None = None
+    """The method is `send_<name>_event`; a whole method name when it starts with `send_`."""
+    type: str | None = None
+    """The event's type, Raccoon's topic part."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What a generation is made from: paths as the user gave them, relative ones from the working directory."""
+
+    schemas: tuple[Path, ...]
+    """Files and directories. A directory is searched for `*.proto` and is an import root."""
+    import_roots: tuple[Path, ...] = ()
+    """`-I`: where imports are looked for besides."""
+    events: tuple[str, ...] = ()
+    """Globs over full proto names: what matches is an event too."""
+    exclude_events: tuple[str, ...] = ()
+    """Globs over full proto names: what matches is no event; it wins over everything but an override."""
+    overrides: Mapping[str, Override] = field(default_factory=dict[str, Override])
+    """Full proto name of a message → its event's name or type. It makes the message an event."""

@@ -1,0 +1,134 @@
+"""What a template sees: frozen, with finished Python names and no descriptor left.
+
+A `Package` is the whole output. Everything in it is in the order in which it is written, and every string that is
+Python source already is; every string that is text (`doc`) is not yet quoted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Import:
+    """`import module`, or `from module import name [as alias]`. Relative modules start with a dot."""
+
+    module: str
+    name: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """One enum value: `name = number`."""
+
+    name: str
+    number: int
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Enum:
+    name: str
+    base: str
+    """How this module spells the runtime's `Enum`."""
+    keywords: tuple[str, ...]
+    """Class keywords, finished: `renamed={"mro_": "mro"}`."""
+    members: tuple[Member, ...]
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One dataclass line: `name: annotation = call(arguments)`."""
+
+    name: str
+    annotation: str
+    call: str
+    """How this module spells the runtime's `field`."""
+    arguments: tuple[str, ...]
+    """Finished: `1`, `"string"`, `lambda: Money`, `repeated=True`."""
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    name: str
+    decorator: str
+    """Finished, without the `@`: `dataclass(eq=False, repr=False, kw_only=True)`."""
+    base: str
+    keywords: tuple[str, ...]
+    """Class keywords, finished: `proto="shop.v1.OrderEvent"`, `event="order"`."""
+    enums: tuple[Enum, ...]
+    messages: tuple[Message, ...]
+    fields: tuple[Field, ...]
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Module:
+    """One `.proto` file's dataclasses and enums."""
+
+    path: str
+    """Below the output directory, with slashes: `shop/v1/order_pb.py`."""
+    source: str
+    """The schema's path below its import root."""
+    imports: tuple[Import, ...]
+    enums: tuple[Enum, ...]
+    messages: tuple[Message, ...]
+    aliases: tuple[tuple[str, str], ...]
+    """`_OrderEvent = OrderEvent` at the module's end, for names that a class body hides."""
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One `__init__.py`: what it exports, and from where."""
+
+    path: str
+    names: tuple[tuple[str, str], ...]
+    """(`OrderEvent`, `.order_pb`), sorted."""
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """One keyword of a `send_*` method; without a default it is required."""
+
+    name: str
+    annotation: str
+    default: str | None
+
+
+@dataclass(frozen=True)
+class Event:
+    method: str
+    """`send_order_event`."""
+    type: str
+    target: str
+    """`.shop.v1.order_pb:OrderEvent`."""
+    cls: str
+    """How client.py spells the class."""
+    keywords: tuple[Keyword, ...]
+    """Required ones first; `timeout` included where the event has no field of that name."""
+    doc: str = ""
+    deprecated: str | None = None
+    """The sentence of the warning."""
+
+
+@dataclass(frozen=True)
+class Client:
+    imports: tuple[Import, ...]
+    """Only for type checkers."""
+    events: tuple[Event, ...]
+    spelling: tuple[tuple[str, str], ...] = ()
+    """Names that client.py itself uses (`Any`, `overload`, …) and how it spells them."""
+
+
+@dataclass(frozen=True)
+class Package:
+    modules: tuple[Module, ...]
+    faces: tuple[Face, ...]
+    """The root's first."""
+    client: Client | None
+    """None when nothing is an event."""

@@ -1,0 +1,139 @@
+"""The wheel and the sdist, installed where a user would: a fresh environment outside the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCHEMA = """\
+syntax = "proto3";
+package acme.v1;
+import "raccoon/options.proto";
+// A visitor became a customer.
+message SignedUpEvent {
+  string event_guid = 1 [(raccoon.field) = { auto: UUID }];
+  string user_id = 2 [(raccoon.field) = { required: true }];
+}
+"""
+USER = """\
+from generated import EventClient, SignedUpEvent
+with EventClient.connect("null://") as client:
+    ack = client.send_signed_up_event(user_id="u-1")
+    assert ack.req_guid, ack
+    assert SignedUpEvent.parse(bytes(SignedUpEvent(user_id="u-1"))).user_id == "u-1"
+print("sent")
+"""
+
+
+def run(*command: str | Path, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run `command` as a user's shell would: no PYTHONPATH, nothing of the checkout."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+    if check:
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+class Environment:
+    """A virtual environment and what is installed in it."""
+
+    def __init__(self, root: Path, *requirements: str) -> None:
+        venv.create(root, with_pip=True)
+        self.bin = root / ("Scripts" if os.name == "nt" else "bin")
+        self.python = self.bin / "python"
+        run(self.python, "-m", "pip", "install", "--quiet", *requirements, cwd=root)
+
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(wheel, sdist); the wheel is built from the sdist, so that both are tried."""
+    out = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--outdir", out, CHECKOUT, cwd=out)
+    (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module")
+def production(
+    distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Environment]:
+    """The runtime alone, as production installs it."""
+    yield Environment(tmp_path_factory.mktemp("production") / "env", str(distributions[0]))
+
+
+@pytest.fixture(scope="module")
+def development(
+    distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Environment]:
+    """With the generator."""
+    root = tmp_path_factory.mktemp("development") / "env"
+    yield Environment(root, f"{distributions[0]}[codegen]", "mypy")
+
+
+def test_the_wheel_holds_types_templates_and_options(distributions: tuple[Path, Path]) -> None:
+    names = set(zipfile.ZipFile(distributions[0]).namelist())
+    assert {
+        "raccoon_codegen/py.typed",
+        "raccoon_runtime/py.typed",
+        "raccoon_codegen/proto/raccoon/options.proto",
+    } <= names
+    templates = {path.name for path in (CHECKOUT / "templates").glob("*.j2")}
+    assert templates
+    assert {f"raccoon_codegen/templates/{name}" for name in templates} <= names
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "raccoon_codegen",
+        "raccoon_runtime",
+    }
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    production: Environment, tmp_path: Path
+) -> None:
+    done = run(production.bin / "raccoon-codegen", "schemas", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "pip install 'raccoon-codegen[codegen]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_generated_here_used_there(
+    development: Environment, production: Environment, tmp_path: Path
+) -> None:
+    """Generate with the extra; send, without it, in an environment that has never seen the generator's packages."""
+    schemas = tmp_path / "schemas" / "acme" / "v1"
+    schemas.mkdir(parents=True)
+    (schemas / "signup.proto").write_text(SCHEMA)
+    run(development.bin / "raccoon-codegen", "schemas", "-o", "generated", cwd=tmp_path)
+    (tmp_path / "user.py").write_text(USER)
+    for package in ("jinja2", "black", "grpc_tools", "click"):
+        assert run(production.python, "-c", f"import {package}", cwd=tmp_path, check=False).returncode
+    assert run(production.python, "-W", "error", "user.py", cwd=tmp_path).stdout == "sent\n"
+    run(development.python, "-m", "mypy", "--strict", "user.py", cwd=tmp_path)
+
+
+def test_the_collector_is_part_of_the_runtime(production: Environment, tmp_path: Path) -> None:
+    assert "--http-port" in run(production.bin / "raccoon-collector", "--help", cwd=tmp_path).stdout
+
+
+def test_editable(tmp_path: Path) -> None:
+    """`pip install -e .` finds both packages in the checkout, and the templates at its top level."""
+    environment = Environment(tmp_path / "env", "--editable", f"{CHECKOUT}[codegen]")
+    code = "import raccoon_runtime, raccoon_codegen; print(raccoon_runtime.__file__)"
+    where = run(environment.python, "-c", code, cwd=tmp_path).stdout.strip()
+    assert Path(where).is_relative_to(CHECKOUT / "runtime")
+    (tmp_path / "signup.proto").write_text(SCHEMA)
+    run(environment.bin / "raccoon-codegen", "signup.proto", "-o", "generated", cwd=tmp_path)
+    assert (tmp_path / "generated" / "client.py").exists()
