@@ -12,7 +12,7 @@ endif
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop check format generate bench bench-generate clean
+.PHONY: help setup demo test interop conformance check format generate bench bench-generate clean
 
 help: ## what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: $(VENV)/.dev ## the whole test suite
 
 interop: $(VENV)/.dev ## the wire suite; RACCOON_HTTP=http://host:port RACCOON_GRPC=host:port for a real server
 	$(BIN)/python -m pytest tests/interop $(ARGS)
+
+conformance: $(VENV)/.dev ## Google's protobuf conformance suite against our codec
+	$(BIN)/python tests/conformance/run.py $(ARGS)
 
 check: $(VENV)/.dev ## types, lint, format, and whether generated/ is what schemas/ gives
 	$(BIN)/python -m mypy

@@ -1,8 +1,9 @@
 """What the generator tells its user when it cannot go on.
 
-    RaccoonCodegenError      exit code 2
-    ├── UsageError           an option, a setting or a path that makes no sense
-    └── SchemaError          one or more problems in the schemas, each at its place
+RaccoonCodegenError      exit code 2
+├── UsageError           an option, a setting or a path that makes no sense
+├── SchemaError          one or more problems in the schemas, each at its place
+└── OutputError          the output cannot be written, or what is not ours is in its way
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ class UsageError(RaccoonCodegenError):
     """An option, a setting or a path that makes no sense."""
 
 
+class OutputError(RaccoonCodegenError):
+    """The output cannot be written, or what is not ours is in its way; it is as it was."""
+
+
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in the schemas; `str()` gives `file:line:col: message` and the hint below it."""
+    """One thing that is wrong; `str()` gives `file:line:col: message` and the hint below it."""
 
     file: str
-    """As the user would open it: from the working directory when below it. Empty when no file is at fault."""
+    """As the user would open it; empty when no file is at fault."""
     line: int
     """Counted from 1; 0 when the whole file is meant."""
     column: int

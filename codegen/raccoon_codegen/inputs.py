@@ -9,17 +9,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Override:
-    """What `[tool.raccoon-codegen.events."shop.v1.OrderEvent"]` may say about one event."""
+    """What `[tool.raccoon-codegen.overrides."shop.v1.OrderEvent"]` may say about one event."""
 
     name: str | None = None
-    """The method is `send_<name>_event`; a whole method name when it starts with `send_`."""
+    """The method is `send_<name>_event`."""
     type: str | None = None
-    """The event's type, Raccoon's topic part."""
+    """The event's type, part of its topic's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What a generation is made from: paths as the user gave them, relative ones from the working directory."""
+    """What a generation is made from; relative paths start at the working directory."""
 
     schemas: tuple[Path, ...]
     """Files and directories. A directory is searched for `*.proto` and is an import root."""
@@ -28,6 +28,6 @@ class Inputs:
     events: tuple[str, ...] = ()
     """Globs over full proto names: what matches is an event too."""
     exclude_events: tuple[str, ...] = ()
-    """Globs over full proto names: what matches is no event; it wins over everything but an override."""
+    """Globs over full proto names: what matches is no event, unless an override names it."""
     overrides: Mapping[str, Override] = field(default_factory=dict[str, Override])
     """Full proto name of a message → its event's name or type. It makes the message an event."""

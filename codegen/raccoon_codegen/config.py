@@ -1,0 +1,227 @@
+"""Settings: what the command line says, and where it is silent `[tool.raccoon-codegen]` does."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from .errors import UsageError
+from .inputs import Inputs, Override
+
+TABLE = "tool.raccoon-codegen"
+_EXAMPLE = "raccoon-codegen schemas/ -o generated/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One generation: from what, and to where."""
+
+    inputs: Inputs
+    out: Path
+    """The directory that becomes the package. It need not exist."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings from one place; None where it is silent. Paths start at the working directory."""
+
+    schemas: tuple[Path, ...] | None = None
+    out: Path | None = None
+    import_roots: tuple[Path, ...] | None = None
+    events: tuple[str, ...] | None = None
+    exclude_events: tuple[str, ...] | None = None
+    overrides: Mapping[str, Override] | None = None
+
+    def over(self, other: Settings) -> Settings:
+        """These settings, and the other's where these are silent."""
+        mine = {f.name: getattr(self, f.name) for f in fields(self)}
+        theirs = {name: getattr(other, name) for name in mine}
+        return Settings(**{n: theirs[n] if v is None else v for n, v in mine.items()})
+
+    def config(self) -> Config:
+        """What to do; UsageError when it does not say from what or to where."""
+        if not self.schemas:
+            raise UsageError(
+                "no schemas were given: name a directory of .proto files, as in "
+                f"`{_EXAMPLE}`, or set schemas in [{TABLE}] of pyproject.toml"
+            )
+        if self.out is None:
+            raise UsageError(
+                f"no output directory was given: name one, as in `{_EXAMPLE}`, "
+                f"or set out in [{TABLE}] of pyproject.toml"
+            )
+        inputs = Inputs(
+            schemas=self.schemas,
+            import_roots=self.import_roots or (),
+            events=self.events or (),
+            exclude_events=self.exclude_events or (),
+            overrides=self.overrides or {},
+        )
+        return Config(inputs=inputs, out=self.out)
+
+
+def of_project(directory: Path) -> Settings:
+    """The settings of the nearest pyproject.toml, `directory` upwards, with a table of ours."""
+    for above in (directory, *directory.parents):
+        path = above / "pyproject.toml"
+        if path.is_file():
+            # Most pyproject.toml files are others'; a parser is slow to find that out.
+            text = _read(path)
+            table = _table(path, text) if TABLE.rpartition(".")[2] in text else None
+            if table is not None:
+                return _Reader(path, text).settings(table)
+    return Settings()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{shown(path)}: cannot be read: {error}") from error
+
+
+def _table(path: Path, text: str) -> object:
+    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        found: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
+        place = f":{at[2]}:{at[3]}: {at[1]}" if at else f": {error}"
+        raise UsageError(f"{shown(path)}{place}") from error
+    for name in TABLE.split("."):
+        found = (
+            cast(dict[str, Any], found).get(name) if isinstance(found, dict) else None
+        )
+    return found
+
+
+def shown(path: Path) -> str:
+    """The path as its user would write it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else relative
+
+
+_STRINGS = ("schemas", "import-roots", "events", "exclude-events")
+_KEYS = (*_STRINGS, "out", "overrides")
+
+
+class _Reader:
+    """Reads the table of one file, and says where in it something is wrong."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._lines = text.splitlines()
+
+    def settings(self, table: object) -> Settings:
+        if not isinstance(table, dict):
+            raise self._error(
+                "raccoon-codegen", "raccoon-codegen is a table, with settings in it"
+            )
+        said = cast(dict[str, Any], table)
+        self._check_keys(said, _KEYS, f"[{TABLE}]")
+        strings = {
+            key: self._strings(key, said[key]) for key in _STRINGS if key in said
+        }
+        out = said.get("out")
+        if out is not None and not (isinstance(out, str) and out):
+            raise self._error("out", "out is a directory, as text")
+        overrides = said.get("overrides")
+        return Settings(
+            schemas=self._paths(strings.get("schemas")),
+            out=None if out is None else self._below(out),
+            import_roots=self._paths(strings.get("import-roots")),
+            events=strings.get("events"),
+            exclude_events=strings.get("exclude-events"),
+            overrides=None if overrides is None else self._overrides(overrides),
+        )
+
+    def _strings(self, key: str, value: Any) -> tuple[str, ...]:
+        if key == "events" and isinstance(value, dict):
+            table = f'[{TABLE}.overrides."…"]'
+            raise self._error(
+                key,
+                f"events is a list of globs; what concerns one event goes into {table}",
+            )
+        if isinstance(value, list):
+            items = cast(list[object], value)
+            if all(isinstance(item, str) and item for item in items):
+                return tuple(cast(list[str], items))
+        raise self._error(
+            key, f'{key} is a list of texts, such as {key} = ["{_EXAMPLES[key]}"]'
+        )
+
+    def _paths(self, names: Iterable[str] | None) -> tuple[Path, ...] | None:
+        return None if names is None else tuple(map(self._below, names))
+
+    def _below(self, name: str) -> Path:
+        return Path(shown(self._path.parent / name))
+
+    def _overrides(self, value: Any) -> dict[str, Override]:
+        if not isinstance(value, dict):
+            raise self._error(
+                "overrides",
+                f'overrides is made of tables: [{TABLE}.overrides."shop.v1.PageEvent"]',
+            )
+        return {
+            name: self._override(name, said)
+            for name, said in cast(dict[str, Any], value).items()
+        }
+
+    def _override(self, name: str, said: Any) -> Override:
+        table = f'[{TABLE}.overrides."{name}"]'
+        if not isinstance(said, dict):
+            raise self._error(
+                name, f"{table} is a table; the message's name in it needs quotes"
+            )
+        settings = cast(dict[str, Any], said)
+        if any(isinstance(value, dict) for value in settings.values()):
+            raise self._error(name, f"the message's full name in {table} needs quotes")
+        self._check_keys(settings, ("name", "type"), table)
+        for key, value in settings.items():
+            if not isinstance(value, str):
+                raise self._error(key, f"{key} in {table} is a text")
+        return Override(**settings)
+
+    def _check_keys(
+        self, said: Iterable[str], known: Iterable[str], table: str
+    ) -> None:
+        for key in said:
+            if key not in known:
+                near = get_close_matches(key.replace("_", "-"), known, 1)
+                hint = (
+                    f"did you mean {near[0]}?"
+                    if near
+                    else f"there are {', '.join(known)}"
+                )
+                raise self._error(key, f"{table} has no setting {key!r}; {hint}")
+
+    def _error(self, key: str, message: str) -> UsageError:
+        return UsageError(f"{shown(self._path)}{self._place(key)}: {message}")
+
+    def _place(self, key: str) -> str:
+        """The line where our table, or one below it, first speaks of `key`."""
+        ours = TABLE.rpartition(".")[2]
+        inside = key == ours
+        word = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
+        for number, line in enumerate(self._lines, 1):
+            if line.lstrip().startswith("[") and key != ours:
+                inside = ours in line
+            found = word.search(line.partition("=")[0]) if inside else None
+            if found:
+                return f":{number}:{found.start() + 1}"
+        return ""
+
+
+_EXAMPLES = {
+    "schemas": "schemas",
+    "import-roots": "third_party",
+    "events": "acme.audit.v1.*",
+    "exclude-events": "acme.legacy.*",
+}

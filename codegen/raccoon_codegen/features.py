@@ -1,0 +1,49 @@
+"""What a file's syntax or edition means for the fields and enums in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from google.protobuf.descriptor_pb2 import FeatureSet, FileDescriptorProto
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features that bear on what is generated; a scope inherits those of the one around."""
+
+    presence: int
+    """`FeatureSet.EXPLICIT`, `IMPLICIT` or `LEGACY_REQUIRED`."""
+    closed_enums: bool
+    packed: bool
+    delimited: bool = False
+
+    def within(self, said: FeatureSet) -> Features:
+        """What holds in a scope whose options say this."""
+        if not said.ByteSize():
+            return self
+        enums, repeated = said.enum_type, said.repeated_field_encoding
+        return replace(
+            self,
+            presence=said.field_presence or self.presence,
+            closed_enums=enums == FeatureSet.CLOSED if enums else self.closed_enums,
+            packed=repeated == FeatureSet.PACKED if repeated else self.packed,
+            delimited=(
+                said.message_encoding == FeatureSet.DELIMITED
+                if said.message_encoding
+                else self.delimited
+            ),
+        )
+
+
+_PROTO2 = Features(FeatureSet.EXPLICIT, closed_enums=True, packed=False)
+_PROTO3 = Features(FeatureSet.IMPLICIT, closed_enums=False, packed=True)
+_EDITIONS = Features(FeatureSet.EXPLICIT, closed_enums=False, packed=True)
+
+
+def of_file(file: FileDescriptorProto) -> Features:
+    """What holds at the top of a file."""
+    if file.syntax == "proto3":
+        return _PROTO3
+    if file.syntax == "editions":
+        return _EDITIONS.within(file.options.features)
+    return _PROTO2

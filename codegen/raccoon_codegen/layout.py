@@ -1,0 +1,125 @@
+"""Where modules and names come to lie in the output, and that no two of them meet there."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from . import model
+from .errors import Problem
+from .names import ROOT_MODULES
+from .schema import File, Schema, Type
+from .scope import relative
+
+_CLIENTS = ("AsyncEventClient", "EventClient")
+_PYTHONS_OWN = frozenset({"__init__", "__pycache__"})
+_RENAME_FILE = "Rename one of the files, or leave one out."
+
+
+def check(tops: Mapping[File, Sequence[Type]], schema: Schema) -> None:
+    """Modules, directories and a package's names are apart, where case is ignored too."""
+    _check_paths(tops, schema)
+    _check_names(tops, schema)
+
+
+def _check_paths(files: Iterable[File], schema: Schema) -> None:
+    places: dict[str, tuple[str, File]] = {}
+    for file in files:
+        for path in _paths(file):
+            other, owner = places.setdefault(path.lower(), (path, file))
+            if owner is not file and (other != path or path == file.path):
+                clash = f"meets {other} of {schema.sources.shown(owner.proto.name)}"
+                _report_file(file, f"its output {path} {clash}", _RENAME_FILE, schema)
+        for part in _PYTHONS_OWN.intersection(file.directories):
+            message = f"no Python package can be named {part!r}"
+            _report_file(file, message, "Rename the proto package.", schema)
+
+
+def _report_file(file: File, message: str, hint: str, schema: Schema) -> None:
+    where = schema.sources.shown(file.proto.name)
+    schema.problems.append(Problem(where, 0, 0, message, hint))
+
+
+def _paths(file: File) -> list[str]:
+    """What the file occupies; a directory stands for a module of its name, which it would hide."""
+    depths = range(1, len(file.directories) + 1)
+    return [file.path, *("/".join(file.directories[:n]) + ".py" for n in depths)]
+
+
+def _check_names(tops: Mapping[File, Sequence[Type]], schema: Schema) -> None:
+    modules: defaultdict[tuple[str, ...], dict[str, File]] = defaultdict(dict)
+    for file in tops:
+        modules[file.directories][file.module] = file
+        for depth in range(len(file.directories)):
+            modules[file.directories[:depth]].setdefault(file.directories[depth], file)
+    taken: dict[tuple[tuple[str, ...], str], Type] = {}
+    for file, types in tops.items():
+        for type in types:
+            other = taken.setdefault((file.directories, type.name), type)
+            module = modules[file.directories].get(type.name)
+            if other is not type:
+                at = schema.where(other.file, other.path)
+                _report(
+                    type,
+                    f"and {other.raw_name!r}, {at}, would both be {type.name}",
+                    schema,
+                )
+            elif module is not None:
+                at = schema.sources.shown(module.proto.name)
+                _report(type, f"would hide the output {type.name} of {at}", schema)
+
+
+def _report(type: Type, clash: str, schema: Schema) -> None:
+    schema.report(
+        type.file,
+        (*type.path, 1),
+        f"{type.raw_name!r} {clash} in Python",
+        "Rename one of them in the schema, or move it to another package.",
+    )
+
+
+def faces(tops: Mapping[File, Sequence[Type]], client: bool) -> tuple[model.Face, ...]:
+    """Every `__init__.py`, the root's first; a directory with nothing of its own has one too."""
+    names: dict[tuple[str, ...], list[tuple[str, str]]] = {(): []}
+    packages: dict[tuple[str, ...], str] = {}
+    for file, types in tops.items():
+        for depth in range(len(file.directories) + 1):
+            names.setdefault(file.directories[:depth], [])
+        if types:
+            packages[file.directories] = file.package
+        if file.directories:
+            names[file.directories] += [(t.name, f".{file.module}") for t in types]
+    names[()] = _root_names(tops, client)
+    result: list[model.Face] = []
+    for directories in sorted(names):
+        path = "/".join((*directories, "__init__.py"))
+        package = packages.get(directories, "")
+        doc = f"Messages and enums of the proto package `{package}`." if package else ""
+        result.append(model.Face(path, tuple(sorted(names[directories])), doc))
+    return tuple(result)
+
+
+def _root_names(
+    tops: Mapping[File, Sequence[Type]], client: bool
+) -> list[tuple[str, str]]:
+    """The clients, the types of no package, and every other name that is nobody else's."""
+    count = Counter(type.name for types in tops.values() for type in types)
+    own = {
+        type.name
+        for file, types in tops.items()
+        if not file.directories
+        for type in types
+    }
+    taken = {*_CLIENTS, *ROOT_MODULES}
+    taken.update(
+        file.directories[0] if file.directories else file.module for file in tops
+    )
+    names = [(name, ".client") for name in _CLIENTS] if client else []
+    for file, types in tops.items():
+        for type in types:
+            unique = not file.directories or (
+                count[type.name] == 1 and type.name not in own
+            )
+            if unique and type.name not in taken:
+                names.append((type.name, relative((), file)))
+    return names

@@ -1,0 +1,93 @@
+"""What the command says: progress and a summary to people, errors and differences to everybody."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import click
+
+from .run import Outcome
+
+_CLEAR_LINE = "\r\x1b[K"
+
+
+class Report:
+    """Speaks of one run. Summaries are for a terminal, or for those who asked."""
+
+    def __init__(self, out: str, *, quiet: bool, verbose: bool) -> None:
+        self._out = out
+        self._terminal = sys.stderr.isatty() and not quiet
+        self._verbose = verbose
+        self._speaks = self._terminal or verbose
+
+    @contextmanager
+    def progress(self) -> Generator[Callable[[str], None], None, None]:
+        """Gives a function that shows what is going on; the line is gone afterwards."""
+        try:
+            yield self._step if self._terminal else _silent
+        finally:
+            if self._terminal:
+                click.echo(_CLEAR_LINE, err=True, nl=False)
+
+    def _step(self, text: str) -> None:
+        click.echo(f"{_CLEAR_LINE}{text} …", err=True, nl=False)
+
+    def done(self, outcome: Outcome, seconds: float, *, failing: bool) -> None:
+        """What was written."""
+        if self._verbose:
+            for change in outcome.changes:
+                verb = "removed" if change.new is None else "wrote"
+                _say(f"{verb} {os.path.join(self._out, change.path)}")
+        if failing and outcome.changes:
+            _say(f"{self._out}: {_written(outcome)}; add what changed to the commit")
+        elif self._speaks:
+            _say(f"{self._out}: {_written(outcome)} ({seconds:.1f} s)")
+            if not os.path.basename(os.path.abspath(self._out)).isidentifier():
+                _say(
+                    "note: Python can import a directory of that name only after renaming it"
+                )
+
+    def differences(self, outcome: Outcome, *, show: bool, failing: bool) -> None:
+        """What would be written."""
+        if show:
+            for change in outcome.changes:
+                click.echo(change.diff(self._out), nl=False)
+        if failing and outcome.changes:
+            differ = _counted(len(outcome.changes), "file differs", "files differ")
+            _say(
+                f"{self._out} is not what the schemas give: {differ}; generate and commit"
+            )
+        elif self._speaks:
+            _say(f"{self._out}: {_to_write(outcome)}")
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _written(outcome: Outcome) -> str:
+    removed = sum(change.new is None for change in outcome.changes)
+    written = len(outcome.changes) - removed
+    if not outcome.changes:
+        return f"{_counted(outcome.files, 'file', 'files')}, up to date"
+    parts = [_counted(written, "file written", "files written")]
+    parts += [f"{removed:,} removed"] if removed else []
+    parts += [f"{left:,} as before"] if (left := outcome.files - written) else []
+    return ", ".join(parts)
+
+
+def _to_write(outcome: Outcome) -> str:
+    if not outcome.changes:
+        return f"{_counted(outcome.files, 'file', 'files')}, up to date"
+    return _counted(len(outcome.changes), "file would change", "files would change")

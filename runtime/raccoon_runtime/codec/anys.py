@@ -1,0 +1,170 @@
+"""google.protobuf.Any and FieldMask in ProtoJSON: the two messages whose JSON is not that of their fields."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, cast
+
+from ..interface import package_path
+from . import json_in, json_out, unwrapped
+from .checks import text
+from .kinds import ANY, EMPTY, FIELD_MASK, MAX_DEPTH, UNWRAPPED
+from .read import READERS
+from .wire import too_deep
+
+Codecs = Callable[[Any], Any]
+"""A message class → its codec."""
+
+_TYPE, _VALUE = "@type", "value"
+
+
+class Types:
+    """Finds message classes by their full proto names: each is a path below one generated package's root."""
+
+    def __init__(self, root: str, codecs: Codecs) -> None:
+        self._root = root
+        self._found: dict[str, Any] = {}
+        self.codec = codecs
+
+    def find(self, name: str) -> Any:
+        """Return the class of that full name; a ValueError when the package has none."""
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = self._look_up(name)
+        return found
+
+    def _look_up(self, name: str) -> Any:
+        if name in (ANY, FIELD_MASK, EMPTY):
+            return getattr(importlib.import_module("raccoon_runtime.well_known"), name.rpartition(".")[2])
+        parts = name.split(".")
+        if self._root and all(part.isidentifier() for part in parts):
+            for length in range(len(parts) - 1, -1, -1):
+                found = self._class(parts[:length], parts[length:])
+                if found is not None and getattr(found, "__proto__", None) == name:
+                    return found
+        raise ValueError(f"an Any of {name[:80]!r}, whose class is not known here")
+
+    def _class(self, package: list[str], names: list[str]) -> Any:
+        module = ".".join([self._root, *filter(None, [package_path(".".join(package))])])
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError:
+            return None
+        for name in names:
+            found = getattr(found, name, None)
+        return found
+
+
+def types_of(cls: Any, codecs: Codecs) -> Types:
+    """Return what finds classes beside a message class: below the root that its module and its full name tell."""
+    depth = cls.__qualname__.count(".") + 1
+    package = ".".join(cls.__proto__.split(".")[:-depth])
+    module: str = cls.__module__.rpartition(".")[0]
+    path = package_path(package) if package else ""
+    root = module.removesuffix(path).rstrip(".") if module.endswith(path) else ""
+    return _types(root, codecs)
+
+
+@lru_cache
+def _types(root: str, codecs: Codecs) -> Types:
+    return Types(root, codecs)
+
+
+def type_name(url: str) -> str:
+    """Return the full name in a type URL: what follows its last slash."""
+    name = url.rpartition("/")[2]
+    if not name or "/" not in url:
+        raise ValueError("an Any whose type is no URL with a message's name at its end")
+    return name
+
+
+def any_to_json(value: Any, types: Types, depth: int, proto_names: bool) -> dict[str, Any]:
+    """Return an Any as the JSON of what it holds, with its type in it."""
+    if depth > MAX_DEPTH:
+        too_deep()
+    url, data = text(value.type_url), value.value
+    if not url:
+        if data:
+            raise ValueError("an Any with a value and without a type")
+        return {}
+    name = type_name(url)
+    if name in UNWRAPPED:
+        held = READERS[name](data, 0, len(data), depth + 1, None)
+        return {_TYPE: url, _VALUE: unwrapped_to_json(name, held, depth + 1)}
+    cls = types.find(name)
+    message = types.codec(cls).decode(data)
+    if name == ANY:
+        return {_TYPE: url, _VALUE: any_to_json(message, types, depth + 1, proto_names)}
+    if name == FIELD_MASK:
+        return {_TYPE: url, _VALUE: mask_to_json(message)}
+    return {_TYPE: url, **types.codec(cls).json_dict(proto_names)(message, depth + 1)}
+
+
+def unwrapped_to_json(name: str, value: Any, depth: int) -> Any:
+    if name in json_out.FLAT:
+        return json_out.FLAT[name](value)
+    return json_out.NESTED[name](value, depth)
+
+
+def any_from_json(cls: Any, value: Any, types: Types, ignore_unknown: bool, depth: int) -> Any:
+    """Return the Any that its JSON describes."""
+    if depth > MAX_DEPTH:
+        too_deep()
+    said = json_in.mapping(value)
+    if not said:
+        return cls()
+    if _TYPE not in said:
+        raise ValueError("an Any without @type")
+    url = text(said[_TYPE])
+    name = type_name(url)
+    if name not in UNWRAPPED and name not in (ANY, FIELD_MASK):
+        rest = {key: item for key, item in said.items() if key != _TYPE}
+        if name == EMPTY and rest == {_VALUE: {}}:  # as Go writes it
+            rest = {}
+        codec = types.codec(types.find(name))
+        return cls(type_url=url, value=codec.encode(codec.parse_dict(rest, ignore_unknown, depth + 1)))
+    if _VALUE not in said:
+        raise ValueError(f"an Any of {name} without value")
+    for key in said:
+        if key not in (_TYPE, _VALUE) and not ignore_unknown:
+            raise ValueError(f"an Any of {name} with {key[:80]!r}")
+    return cls(type_url=url, value=_value_bytes(cls, name, said[_VALUE], types, ignore_unknown, depth + 1))
+
+
+def _value_bytes(
+    cls: Any, name: str, value: Any, types: Types, ignore_unknown: bool, depth: int
+) -> bytes:
+    if name == ANY:
+        return cast(bytes, types.codec(cls).encode(any_from_json(cls, value, types, ignore_unknown, depth)))
+    if name == FIELD_MASK:
+        mask = types.find(name)
+        return cast(bytes, types.codec(mask).encode(mask_from_json(mask, value)))
+    if name in unwrapped.FLAT:
+        return unwrapped.FLAT[name](json_in.FLAT[name](value))
+    return unwrapped.NESTED[name](json_in.NESTED[name](value, depth), depth)
+
+
+_CAMEL_PATH = re.compile(r"[A-Za-z0-9.]*")
+_SNAKE_PATH = re.compile(r"(?:[a-z0-9.]|_[a-z])*")
+
+
+def mask_to_json(mask: Any) -> str:
+    """Return a FieldMask as its paths in camel case; a ValueError for a path that would not come back the same."""
+    paths: list[str] = []
+    for path in mask.paths:
+        if not _SNAKE_PATH.fullmatch(text(path)):
+            raise ValueError("a path that JSON's camel case cannot hold")
+        paths.append(re.sub("_([a-z])", lambda found: found[1].upper(), path))
+    return ",".join(paths)
+
+
+def mask_from_json(cls: Any, value: Any) -> Any:
+    """Return the FieldMask that its JSON describes."""
+    said = text(value)
+    paths = said.split(",") if said else []
+    if not all(map(_CAMEL_PATH.fullmatch, paths)):
+        raise ValueError("a path that is not in camel case")
+    return cls(paths=[re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", path) for path in paths])

@@ -1,0 +1,239 @@
+"""ProtoJSON to values, kind by kind. Each function raises a TypeError or a ValueError for what is no such value.
+
+What `to_dict` gives in its Python form is taken too: bytes, datetimes, timedeltas.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import a2b_base64
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from math import isfinite
+from struct import Struct
+from typing import Any, cast
+
+from .checks import text, wrong
+from .kinds import DURATION, LIST_VALUE, MAX_DEPTH, STRUCT, TIMESTAMP, VALUE, WRAPPERS, Scalar
+from .times import LONGEST, make_duration, make_timestamp, split_datetime
+from .unwrapped import NULL
+from .wire import too_deep
+
+_INTEGER = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NAMED = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+_EXACT = 1 << 63
+_TIMESTAMP = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
+    r"(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
+)
+_DURATION = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?s")
+_SINGLE = Struct("<f")
+_BASE64 = re.compile(r"([A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}")
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+def integer(scalar: Scalar) -> Callable[[Any], int]:
+    """Return the function that takes an integer: a number, or a string of one."""
+
+    def parse(value: Any) -> int:
+        found = _whole(value)
+        if not scalar.low <= found <= scalar.high:
+            raise ValueError(f"out of range for {scalar.name}")
+        return found
+
+    return parse
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        # More digits than any 64-bit number has are not worth converting.
+        if _INTEGER.fullmatch(value) and len(value) < 40:
+            return int(value)
+        if not _NUMBER.fullmatch(value):
+            raise ValueError("a str that is no integer")
+        value = float(value)
+    if not isinstance(value, float):
+        wrong(value, "an integer")
+    # The parser gives integers that 64 bits cannot hold as floats, so a float that large may be none of what was written.
+    if not value.is_integer() or not -_EXACT < value < 2 * _EXACT:
+        raise ValueError("a number that is no integer, or out of range")
+    return int(value)
+
+
+def double(value: Any) -> float:
+    """Take a number, a string of one, or the name of what JSON has no number for."""
+    if isinstance(value, str):
+        named = _NAMED.get(value)
+        if named is not None:
+            return named
+        if not _NUMBER.fullmatch(value):
+            raise ValueError("a str that is no number")
+        found = float(value)
+    elif isinstance(value, float):
+        return float(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        try:
+            found = float(value)
+        except OverflowError:
+            found = float("inf")
+    else:
+        wrong(value, "a number")
+    if not isfinite(found):
+        raise ValueError("out of range for double")
+    return found
+
+
+def single(value: Any) -> float:
+    found = double(value)
+    try:
+        return cast(float, _SINGLE.unpack(_SINGLE.pack(found))[0])
+    except OverflowError:
+        raise ValueError("out of range for float") from None
+
+
+def boolean(value: Any) -> bool:
+    if value is True or value is False:
+        return value
+    wrong(value, "true or false")
+
+
+def base64(value: Any) -> bytes:
+    """Take base64, in its standard or its URL-safe alphabet, with or without padding."""
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    if not isinstance(value, str):
+        wrong(value, "base64")
+    match = _BASE64.fullmatch(value)
+    if match is None or len(match[1]) % 4 == 1:
+        raise ValueError("a str that is no base64")
+    bare = match[1].translate(_URL_SAFE)
+    return a2b_base64(bare + "=" * (-len(bare) % 4))
+
+
+def timestamp(value: Any) -> datetime:
+    """Take RFC 3339 with an offset; digits beyond microseconds are kept."""
+    if isinstance(value, datetime):
+        return value
+    match = _TIMESTAMP.fullmatch(text(value))
+    if match is None:
+        raise ValueError("a str that is no RFC 3339 time with an offset")
+    year, month, day, hour, minute, second, fraction, sign, hours, minutes = match.groups()
+    local = datetime(
+        int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=timezone.utc
+    )
+    nanos = int(fraction.ljust(9, "0")) if fraction else 0
+    seconds, _ = split_datetime(local)
+    if sign:
+        if int(hours) > 23 or int(minutes) > 59:
+            raise ValueError("no such offset")
+        seconds -= int(sign + "1") * (int(hours) * 3600 + int(minutes) * 60)
+    found = make_timestamp(seconds, nanos)
+    if (nanos % 1000 == 0) != (found.__class__ is datetime):
+        raise ValueError("out of range for a Timestamp")
+    return found
+
+
+def duration(value: Any) -> timedelta:
+    """Take seconds with an `s`."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(text(value))
+    if match is None:
+        raise ValueError("a str that is no number of seconds with an s")
+    sign, whole, fraction = match.groups()
+    seconds, nanos = int(whole), int(fraction.ljust(9, "0")) if fraction else 0
+    if seconds > LONGEST:
+        raise ValueError("out of range for a Duration")
+    return make_duration(-seconds, -nanos) if sign else make_duration(seconds, nanos)
+
+
+def json_value(value: Any, depth: int) -> Any:
+    """Take any JSON where None is null: inside of lists and objects."""
+    if depth > MAX_DEPTH:
+        too_deep()
+    if value is None or value is NULL:
+        return None
+    if isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return value if int(found := float(value)) == value else found
+    if isinstance(value, float):
+        return value
+    if isinstance(value, dict):
+        return struct(value, depth + 1)
+    if isinstance(value, (list, tuple)):
+        return list_value(value, depth + 1)
+    wrong(value, "a JSON value")
+
+
+def field_value(value: Any, depth: int) -> Any:
+    """Take any JSON where None would mean that a field is not set: null is NULL."""
+    return NULL if value is None else value if value is NULL else json_value(value, depth)
+
+
+def struct(value: Any, depth: int) -> dict[str, Any]:
+    if depth > MAX_DEPTH:
+        too_deep()
+    return {text(key): json_value(item, depth + 2) for key, item in mapping(value).items()}
+
+
+def list_value(value: Any, depth: int) -> list[Any]:
+    if depth > MAX_DEPTH:
+        too_deep()
+    return [json_value(item, depth + 1) for item in sequence(value)]
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value)
+    wrong(value, "an object")
+
+
+def sequence(value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        return cast("list[Any]", value)
+    wrong(value, "an array")
+
+
+def scalar(kind: Scalar) -> Callable[[Any], Any]:
+    """Return the function that takes a scalar's JSON."""
+    if kind.integer:
+        return integer(kind)
+    return {
+        "double": double,
+        "float": single,
+        "bool": boolean,
+        "string": text,
+        "bytes": base64,
+    }[kind.name]
+
+
+def map_key(kind: Scalar) -> Callable[[Any], Any]:
+    """Return the function that takes a map key's JSON."""
+    if kind.name == "string":
+        return text
+    if kind.name == "bool":
+        return _bool_key
+    return integer(kind)
+
+
+def _bool_key(value: Any) -> bool:
+    if value in ("true", "false") or isinstance(value, bool):
+        return value is True or value == "true"
+    wrong(value, "true or false")
+
+
+FLAT: dict[str, Callable[[Any], Any]] = {
+    TIMESTAMP: timestamp,
+    DURATION: duration,
+    **{name: scalar(kind) for name, kind in WRAPPERS.items()},
+}
+
+NESTED: dict[str, Callable[[Any, int], Any]] = {
+    VALUE: json_value,
+    STRUCT: struct,
+    LIST_VALUE: list_value,
+}

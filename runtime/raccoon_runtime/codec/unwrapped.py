@@ -1,0 +1,175 @@
+"""The well-known types that are plain Python values: their bytes."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Union, cast
+
+from .checks import integer, listed, mapped, number, octets, text, wrong
+from .kinds import DURATION, FIXED64, LIST_VALUE, MAX_DEPTH, SIZED, STRUCT, TIMESTAMP, VALUE, VARINT, WRAPPERS, Scalar
+from .times import EPOCH, FIRST_SECOND, LAST_SECOND, duration_parts, timestamp_parts
+from .varints import ENCODERS, TABLE, varint
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
+
+
+class Null(enum.Enum):
+    """The type of `NULL`."""
+
+    NULL = "null"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "NULL"
+
+
+NULL = Null.NULL
+"""JSON's null in a field of type google.protobuf.Value, where None says that the field is not set."""
+
+JsonValue: TypeAlias = Union[
+    None, bool, int, float, str, Null, "list[JsonValue]", "dict[str, JsonValue]"
+]
+"""What a google.protobuf.Value may be."""
+
+_DOUBLE = Struct("<d").pack
+_MASK = 0xFFFFFFFFFFFFFFFF
+
+_seconds: dict[int, bytes] = {}
+"""The seconds of recent timestamps → their field; events come many in a second."""
+
+
+def timestamp(value: Any) -> bytes:
+    """Return the bytes of a Timestamp from an aware datetime."""
+    if value.__class__ is not datetime:
+        return timestamp_bytes(*timestamp_parts(value))
+    since = value - EPOCH
+    seconds = since.days * 86400 + since.seconds
+    head = _seconds.get(seconds)
+    if head is None:
+        if not FIRST_SECOND <= seconds <= LAST_SECOND:
+            raise ValueError("out of range for a Timestamp")
+        if len(_seconds) > 512:
+            _seconds.clear()
+        head = _seconds[seconds] = timestamp_bytes(seconds, 0)
+    nanos = since.microseconds * 1000
+    if nanos < 0x10000000:
+        return head + b"\x10" + varint(nanos) if nanos else head
+    return head + bytes(
+        (
+            16,
+            nanos & 0x7F | 0x80,
+            nanos >> 7 & 0x7F | 0x80,
+            nanos >> 14 & 0x7F | 0x80,
+            nanos >> 21 & 0x7F | 0x80,
+            nanos >> 28,
+        )
+    )
+
+
+def timestamp_bytes(seconds: int, nanos: int) -> bytes:
+    """Return the bytes of a Timestamp, or of a Duration, which has the same fields."""
+    head = b"\x08" + varint(seconds & _MASK) if seconds else b""
+    return head + b"\x10" + varint(nanos & _MASK) if nanos else head
+
+
+def duration(value: Any) -> bytes:
+    """Return the bytes of a Duration from a timedelta."""
+    return timestamp_bytes(*duration_parts(value))
+
+
+def sized(tag: bytes, body: bytes) -> bytes:
+    return b"%b%b%b" % (tag, varint(len(body)), body)
+
+
+def wrapper(scalar: Scalar) -> Callable[[Any], bytes]:
+    """Return the function that gives the bytes of a wrapper message from its value."""
+    if scalar.name == "string":
+        return lambda value: sized(b"\n", text(value).encode()) if value != "" else b""
+    if scalar.name == "bytes":
+        return lambda value: sized(b"\n", body) if (body := octets(value)) else b""
+    if scalar.name == "bool":
+        return _bool_value
+    if scalar.format:
+        pack = Struct("<" + scalar.format).pack
+        zero = pack(0)
+        check = integer if scalar.integer else number
+        tag = b"\x09" if scalar.wire == FIXED64 else b"\x0d"
+        return lambda value: b"" if (body := pack(check(value))) == zero else tag + body
+    encode = ENCODERS[scalar.name]
+    return lambda value: b"" if (body := encode(value)) == b"\x00" else b"\x08" + body
+
+
+def _bool_value(value: Any) -> bytes:
+    if value is True:
+        return b"\x08\x01"
+    return b"" if value is False else wrong(value, "a bool")
+
+
+def value(value: Any, depth: int) -> bytes:
+    """Return the bytes of a google.protobuf.Value."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+    if value is None or value is NULL:
+        return b"\x08\x00"
+    if value is True:
+        return b"\x20\x01"
+    if value is False:
+        return b"\x20\x00"
+    if isinstance(value, str):
+        return sized(b"\x1a", value.encode())
+    if isinstance(value, (float, int)):
+        return b"\x11" + _DOUBLE(exact(value))
+    if isinstance(value, dict):
+        return sized(b"\x2a", struct(value, depth + 1))
+    if isinstance(value, (list, tuple)):
+        return sized(b"\x32", list_value(value, depth + 1))
+    wrong(value, "a JSON value")
+
+
+def exact(value: float | int) -> float:
+    """Return a number as a float; a ValueError if that would be another number."""
+    found = number(value)
+    if isinstance(value, int) and int(found) != value:
+        raise ValueError("an int that a JSON number cannot hold exactly")
+    return found
+
+
+def struct(value_: Any, depth: int) -> bytes:
+    """Return the bytes of a Struct from a dict."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+    parts: list[bytes] = []
+    for key, item in mapped(value_).items():
+        name = text(key).encode()
+        body = value(item, depth + 2)
+        entry = b"\n%b%b\x12%b%b" % (varint(len(name)), name, varint(len(body)), body)
+        parts.append(sized(b"\n", entry))
+    return b"".join(parts)
+
+
+def list_value(value_: Any, depth: int) -> bytes:
+    """Return the bytes of a ListValue from a list."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+    return b"".join([sized(b"\n", value(item, depth + 1)) for item in listed(value_)])
+
+
+FLAT: dict[str, Callable[[Any], bytes]] = {
+    TIMESTAMP: timestamp,
+    DURATION: duration,
+    **{name: wrapper(scalar) for name, scalar in WRAPPERS.items()},
+}
+"""Kind → bytes of its message."""
+
+NESTED: dict[str, Callable[[Any, int], bytes]] = {
+    VALUE: value,
+    STRUCT: struct,
+    LIST_VALUE: list_value,
+}
+"""The same for those that count levels."""

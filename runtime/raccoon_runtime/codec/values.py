@@ -1,0 +1,82 @@
+"""`to_dict` and `to_json` as betterproto2 has them; what no codec is compiled for goes field by field here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from . import blame, json_out
+from .anys import Types, any_to_json, mask_to_json, types_of, unwrapped_to_json
+from .codec import of
+from .enums import EnumNames
+from .kinds import ANY, FIELD_MASK, UNWRAPPED, Scalar
+from .plan import Field, plan_of
+
+
+def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) -> Any:
+    """Return a message as a dict, of ProtoJSON or with `python` of Python's values.
+
+    With `defaults` what is not set is there too: a field with presence as None.
+    """
+    if not python and not defaults:
+        return of(type(message)).json_dict(proto_names)(message)
+    values = _Values(types_of(type(message), of), python, proto_names, defaults)
+    try:
+        return values.message(message)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise blame.of_message(plan_of(type(message)), False)(message, error) from None
+
+
+def dump_json(message: Any, *, indent: int | str | None, proto_names: bool, defaults: bool) -> str:
+    """Return a message as ProtoJSON; `indent` is that of `json.dumps`."""
+    if indent is None and not defaults:
+        return of(type(message)).to_json(message, proto_names=proto_names).decode()
+    found = to_dict(message, python=False, proto_names=proto_names, defaults=defaults)
+    compact = (",", ":") if indent is None else None
+    return json.dumps(found, indent=indent, separators=compact, ensure_ascii=False)
+
+
+class _Values:
+    def __init__(self, types: Types, python: bool, proto_names: bool, defaults: bool) -> None:
+        self._types = types
+        self._python = python
+        self._proto_names = proto_names
+        self._defaults = defaults
+
+    def message(self, message: Any, depth: int = 0) -> Any:
+        if not self._python and message.__proto__ == ANY:
+            return any_to_json(message, self._types, depth, self._proto_names)
+        if not self._python and message.__proto__ == FIELD_MASK:
+            return mask_to_json(message)
+        found: dict[str, Any] = {}
+        for field in plan_of(type(message)).fields:
+            value = getattr(message, field.name)
+            if self._defaults or message.is_set(field.name):
+                key = field.proto_name if self._proto_names else field.json_name
+                found[key] = self._field(field, value, depth)
+        return found
+
+    def _field(self, field: Field, value: Any, depth: int) -> Any:
+        if value is None:
+            return None
+        if field.key is not None:
+            key = field.key
+            return {self._key(key, k): self._element(field, v, depth) for k, v in value.items()}
+        if field.repeated:
+            return [self._element(field, item, depth) for item in value]
+        return self._element(field, value, depth)
+
+    def _key(self, kind: Scalar, key: Any) -> Any:
+        return key if self._python else json_out.map_key(kind)(key)
+
+    def _element(self, field: Field, value: Any, depth: int) -> Any:
+        if field.kind == "message":
+            return self.message(value, depth + 1)
+        if self._python:
+            return value
+        if field.kind == "enum":
+            return None if field.null else EnumNames(field.cls)[value]
+        if field.kind in UNWRAPPED:
+            return unwrapped_to_json(field.kind, value, depth + 1)
+        assert field.scalar is not None
+        return json_out.scalar(field.scalar)(value)

@@ -1,0 +1,173 @@
+"""The dev collector: what a Raccoon would do, in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import TracebackType
+
+from typing_extensions import Self, Unpack
+
+from .faults import Faults
+from .grpc import GrpcSide
+from .http import EVENTS_PATH, HttpSide
+from .intake import Intake
+from .ledger import Ledger, Received, Stored
+from .settings import Settings, SettingsKeywords
+from .sockets import listen
+
+
+class Collector:
+    """Speaks REST, WebSocket and gRPC as a Raccoon does, and keeps what it receives.
+
+        async with Collector(event_ack=1) as collector:
+            client = AsyncEventClient.connect(collector.ws_url)
+            ...
+            events = await collector.wait_for(2)
+
+    Without asyncio: `with Collector.in_thread() as collector:` and `collector.wait(2)`. The
+    keywords are those of `Settings`; ports are the system's choice unless told. After `stop` it can
+    be started again: on the same ports, with what it has.
+    """
+
+    def __init__(self, **settings: Unpack[SettingsKeywords]) -> None:
+        self.settings = Settings(**settings)
+        self.faults = Faults()
+        self._ledger = Ledger(self.settings.keep)
+        intake = Intake(self.settings, self._ledger, self.faults)
+        self._http = HttpSide(self.settings, intake)
+        self._grpc = GrpcSide(self.settings, intake)
+        self.http_port = self.settings.http_port
+        self.grpc_port = self.settings.grpc_port
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # --- where it is ----------------------------------------------------------------
+
+    @property
+    def http_url(self) -> str:
+        """Where REST clients send to."""
+        return self._url("http", self.http_port, EVENTS_PATH)
+
+    @property
+    def ws_url(self) -> str:
+        """Where WebSocket clients connect to."""
+        return self._url("ws", self.http_port, EVENTS_PATH)
+
+    @property
+    def grpc_url(self) -> str:
+        """Where gRPC clients connect to."""
+        return self._url("grpc", self.grpc_port, "")
+
+    def _url(self, scheme: str, port: int, path: str) -> str:
+        secure = "" if self.settings.ssl is None else "s"
+        host = self.settings.host
+        host = f"[{host}]" if ":" in host else host
+        return f"{scheme}{secure}://{host}:{port}{path}"
+
+    # --- what it has ----------------------------------------------------------------
+
+    @property
+    def stored(self) -> list[Stored]:
+        """The events that were published, in their order."""
+        return self._ledger.stored
+
+    @property
+    def received(self) -> list[Received]:
+        """The requests that came, in their order, whatever came of them."""
+        return self._ledger.received
+
+    @property
+    def connections(self) -> int:
+        """How many WebSockets are open."""
+        return self._http.connections
+
+    def clear(self) -> None:
+        """Forget what it has."""
+        self._ledger.clear()
+
+    async def wait_for(self, n: int, timeout: float = 10.0) -> list[Stored]:
+        """Return the events once there are `n`; TimeoutError tells how many there were."""
+        return await self._ledger.wait_for(n, timeout)
+
+    def wait(self, n: int, timeout: float = 10.0) -> list[Stored]:
+        """Block until there are `n` events and return them; not for the collector's own thread."""
+        return self._ledger.wait(n, timeout)
+
+    # --- its life -------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Listen on both ports; an OSError names the address that is taken."""
+        self._loop = asyncio.get_running_loop()
+        if self.settings.ssl is not None:
+            self.settings.ssl.set_alpn_protocols(["http/1.1", "h2"])
+        http = listen(self.settings.host, self.http_port)
+        try:
+            grpc = listen(self.settings.host, self.grpc_port)
+        except OSError:
+            http.close()
+            raise
+        self.http_port = int(http.getsockname()[1])
+        self.grpc_port = int(grpc.getsockname()[1])
+        await self._http.start(http)
+        await self._grpc.start(grpc)
+
+    async def stop(self) -> None:
+        """Stop as a Raccoon does on SIGTERM.
+
+        What is under way is answered; WebSockets end without a close frame.
+        """
+        await self._grpc.stop()
+        await self._http.stop()
+
+    def sever(self, *, reset: bool = False) -> None:
+        """End every WebSocket and gRPC connection, by EOF or RST, and go on listening."""
+        assert self._loop is not None, "it was not started"
+        self._loop.call_soon_threadsafe(self._http.sever, reset)
+        self._loop.call_soon_threadsafe(self._grpc.sever, reset)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @classmethod
+    @contextmanager
+    def in_thread(cls, **settings: Unpack[SettingsKeywords]) -> Generator[Self]:
+        """Run a collector in a thread of its own while the `with` block lasts."""
+        collector = cls(**settings)
+        started: concurrent.futures.Future[asyncio.Event] = concurrent.futures.Future()
+
+        async def serve() -> None:
+            ending = asyncio.Event()
+            try:
+                await collector.start()
+            except BaseException as error:
+                started.set_exception(error)
+                return
+            started.set_result(ending)
+            await ending.wait()
+            await collector.stop()
+
+        thread = threading.Thread(
+            target=lambda: asyncio.run(serve()), name="raccoon-collector", daemon=True
+        )
+        thread.start()
+        try:
+            ending = started.result()
+            try:
+                yield collector
+            finally:
+                assert collector._loop is not None
+                collector._loop.call_soon_threadsafe(ending.set)
+        finally:
+            thread.join()

@@ -1,0 +1,103 @@
+"""`acks()`: the answers to requests as they come, for whoever iterates."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from ..envelope import Ack, Code, Status
+from ..errors import SendError
+from .future import resolve, wake
+from .stats import Counters
+
+KEPT = 10_000
+
+
+def failure_ack(error: SendError) -> Ack:
+    """Return a failed request as an ack that says so; code UNSPECIFIED when no Raccoon answered."""
+    code = Code.CODE_UNSPECIFIED if error.code is None else error.code
+    told = error.reason or error.summary
+    return Ack(
+        error.req_guid, Status.STATUS_ERROR, code, reason=told, possible_duplicate=error.persisted == "possibly"
+    )
+
+
+class _Stream:
+    """Keeps what nobody has taken yet, the newest when it is too much."""
+
+    def __init__(self, counters: Counters) -> None:
+        self.dropped = 0
+        """How many were lost because nobody took them in time."""
+        self._counters = counters
+        self._lock = threading.Lock()
+        self._kept: deque[Ack] = deque(maxlen=KEPT)
+        self._waker: Callable[[], object] | None = None
+        self._ended = False
+
+    def put(self, ack: Ack) -> None:
+        """Add one."""
+        with self._lock:
+            if len(self._kept) == KEPT:
+                self.dropped += 1
+                self._counters.acks_dropped += 1
+            self._kept.append(ack)
+        self._wake()
+
+    def end(self) -> None:
+        """Let the iteration stop after what is kept."""
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._lock:
+            waker, self._waker = self._waker, None
+        if waker is not None:
+            waker()
+
+    def _take(self, waker: Callable[[], object]) -> Ack | None:
+        with self._lock:
+            if self._kept:
+                return self._kept.popleft()
+            self._waker = waker
+        if self._ended:
+            self._wake()
+        return None
+
+
+class AckStream(_Stream):
+    """An asynchronous iterator over acks; it stops when the client is closed."""
+
+    def __aiter__(self) -> AckStream:
+        return self
+
+    async def __anext__(self) -> Ack:
+        while True:
+            loop = asyncio.get_running_loop()
+            waiter: asyncio.Future[bool] = loop.create_future()
+            ack = self._take(partial(wake, loop, waiter))
+            if ack is not None:
+                return ack
+            if self._ended:
+                resolve(waiter)
+                raise StopAsyncIteration
+            await waiter
+
+
+class SyncAckStream(_Stream):
+    """An iterator over acks that waits for the next; it stops when the client is closed."""
+
+    def __iter__(self) -> SyncAckStream:
+        return self
+
+    def __next__(self) -> Ack:
+        while True:
+            came = threading.Event()
+            ack = self._take(came.set)
+            if ack is not None:
+                return ack
+            if self._ended:
+                raise StopIteration
+            came.wait()

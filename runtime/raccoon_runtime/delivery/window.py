@@ -1,0 +1,93 @@
+"""The slots for requests in flight: long-lived workers, started when first needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from .batch import Batch
+from .handle import LoopHandle
+
+
+class Source(Protocol):
+    """Where batches come from, and go with their outcome."""
+
+    def take(self) -> Batch | None:
+        """Return the next batch that may go, if there is one."""
+        ...
+
+    def more(self) -> bool:
+        """Whether there may be another."""
+        ...
+
+    def carry(self, batch: Batch) -> Awaitable[None]:
+        """Bring it to the server and deal with what comes of it."""
+        ...
+
+    def killed(self) -> None:
+        """Hear that a worker was cancelled from outside: the loop is ending."""
+        ...
+
+
+class Window:
+    """A batch leaves when a slot is free, with what has gathered by then."""
+
+    def __init__(self, size: int, source: Source, handle: LoopHandle) -> None:
+        self._size = size
+        self._source = source
+        self._handle = handle
+        self._idle: list[asyncio.Future[None]] = []
+        self._workers: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self.busy = 0
+
+    def wake(self) -> None:
+        """Let a slot look for a batch."""
+        while self._idle:
+            waiter = self._idle.pop()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        if len(self._workers) < self._size and not self._closing:
+            worker = self._handle.loop.create_task(self._work(), name="raccoon-delivery")
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    def wake_all(self) -> None:
+        """Let every slot look."""
+        for _ in range(self._size):
+            self.wake()
+
+    async def close(self) -> None:
+        """End the workers, whatever they are at."""
+        self._closing = True
+        workers = list(self._workers)
+        for worker in workers:
+            worker.cancel()
+        if workers:
+            await asyncio.wait(workers)
+
+    async def _work(self) -> None:
+        try:
+            while not self._closing:
+                batch = self._source.take()
+                if batch is None:
+                    await self._rest()
+                    continue
+                if self._source.more():
+                    self.wake()
+                self.busy += 1
+                try:
+                    await self._source.carry(batch)
+                finally:
+                    self.busy -= 1
+        except asyncio.CancelledError:
+            if not self._closing:
+                self._source.killed()
+            raise
+
+    async def _rest(self) -> None:
+        waiter: asyncio.Future[None] = self._handle.loop.create_future()
+        self._idle.append(waiter)
+        await waiter

@@ -1,0 +1,237 @@
+"""Requests and responses as bytes: `raystack.raccoon.v1beta1`, written and read by hand, in both wire forms.
+
+An event is framed once, when it is accepted. A request is a head and the frames behind it, so that sealing a batch costs a join.
+The JSON form is that of Go's `encoding/json`, not ProtoJSON: proto names, times as objects, enums as numbers, and the
+server drops keys that it does not know without a word.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from .errors import DecodeError
+
+
+class Status(IntEnum):
+    """What an answer says in general."""
+
+    STATUS_UNSPECIFIED = 0
+    STATUS_SUCCESS = 1
+    STATUS_ERROR = 2
+
+
+class Code(IntEnum):
+    """What an answer says in particular."""
+
+    CODE_UNSPECIFIED = 0
+    CODE_OK = 1
+    CODE_BAD_REQUEST = 2
+    CODE_INTERNAL_ERROR = 3
+    CODE_MAX_CONNECTION_LIMIT_REACHED = 4
+    CODE_MAX_USER_LIMIT_REACHED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The server's answer to one request.
+
+    `sent_time` is the server's, in Unix seconds. `attempts` counts how often the request went out; when that is more than once and an
+    earlier one may have been published too, `possible_duplicate` says so.
+    """
+
+    req_guid: str
+    status: Status = Status.STATUS_UNSPECIFIED
+    code: Code = Code.CODE_UNSPECIFIED
+    sent_time: int = 0
+    reason: str = ""
+    data: Mapping[str, str] = field(default_factory=dict[str, str])
+    attempts: int = 1
+    possible_duplicate: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server took the request. From `acks()` may come one that says no."""
+        return self.code is Code.CODE_OK
+
+
+# --- PROTO -------------------------------------------------------------------------------------------------------
+
+_VARINTS = [bytes((n,)) for n in range(128)]
+_VARINTS += [bytes((n & 0x7F | 0x80, n >> 7)) for n in range(128, 2048)]
+
+
+def _varint(n: int) -> bytes:
+    if n < 2048:
+        return _VARINTS[n]
+    out = bytearray()
+    while n > 0x7F:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+@lru_cache(maxsize=4096)
+def _type_field(type: str) -> bytes:
+    text = type.encode()
+    return b"\x12" + _varint(len(text)) + text if text else b""
+
+
+def frame_proto(type: str, data: bytes) -> bytes:
+    """Return one `events` field of a request."""
+    tail = _type_field(type)
+    if not data:
+        return b"\x1a" + _varint(len(tail)) + tail
+    size = _varint(len(data))
+    return b"".join((b"\x1a", _varint(1 + len(size) + len(data) + len(tail)), b"\n", size, data, tail))
+
+
+def request_proto(req_guid: str, time_ns: int, frames: Sequence[bytes]) -> bytes:
+    """Return a `SendEventRequest`; `frames` are from `frame_proto`."""
+    guid = req_guid.encode()
+    seconds, nanos = divmod(time_ns, 1_000_000_000)
+    stamp = (b"\x08" + _varint(seconds) if seconds else b"") + (b"\x10" + _varint(nanos) if nanos else b"")
+    head = b"".join((b"\n", _varint(len(guid)), guid, b"\x12", _varint(len(stamp)), stamp))
+    return b"".join((head, *frames))
+
+
+def unframe_proto(frame: bytes) -> tuple[str, bytes]:
+    """Return the type and the bytes that were framed."""
+    kind, data = b"", b""
+    for _, inner in _fields(frame):
+        for number, value in _fields(_bytes(inner)):
+            if number == 1:
+                data = _bytes(value)
+            elif number == 2:
+                kind = _bytes(value)
+    return kind.decode(), data
+
+
+def response_proto(body: bytes) -> Ack:
+    """Return the `SendEventResponse`; DecodeError when it is none. Unknown fields are passed over."""
+    status = code = sent_time = 0
+    reason = ""
+    data: dict[str, str] = {}
+    for number, value in _fields(body):
+        if number == 1:
+            status = _int(value)
+        elif number == 2:
+            code = _int(value)
+        elif number == 3:
+            sent_time = _int(value)
+        elif number == 4:
+            reason = _text(value)
+        elif number == 5:
+            entry = {n: _text(v) for n, v in _fields(_bytes(value)) if n in (1, 2)}
+            data[entry.get(1, "")] = entry.get(2, "")
+    return _ack(status, code, sent_time, reason, data)
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    at, end = 0, len(data)
+    while at < end:
+        key, at = _read_varint(data, at)
+        number, kind = key >> 3, key & 7
+        if kind == 0:
+            value, at = _read_varint(data, at)
+            yield number, value
+            continue
+        if kind == 2:
+            size, at = _read_varint(data, at)
+        else:
+            size = {1: 8, 5: 4}.get(kind, end)
+        if number == 0 or size > end - at:
+            raise DecodeError("not a message: a field is cut off or malformed")
+        yield number, data[at : at + size]
+        at += size
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(data) and shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise DecodeError("not a message: a varint is cut off or too long")
+
+
+def _int(value: int | bytes) -> int:
+    if isinstance(value, bytes):
+        raise DecodeError("not a response: bytes where a number belongs")
+    value &= (1 << 64) - 1
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _bytes(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise DecodeError("not a response: a number where bytes belong")
+    return value
+
+
+def _text(value: int | bytes) -> str:
+    return _bytes(value).decode(errors="replace")
+
+
+# --- JSON --------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _type_json(type: str) -> bytes:
+    return b'"type":' + orjson.dumps(type) if type else b""
+
+
+def frame_json(type: str, data: bytes) -> bytes:
+    """Return one element of `events`."""
+    tail = _type_json(type)
+    if not data:
+        return b"{" + tail + b"}"
+    text = binascii.b2a_base64(data, newline=False)
+    return b"".join((b'{"event_bytes":"', text, b'",' if tail else b'"', tail, b"}"))
+
+
+def request_json(req_guid: str, time_ns: int, frames: Sequence[bytes]) -> bytes:
+    """Return the request as Go's `encoding/json` writes it, empty fields left out; `frames` are from `frame_json`."""
+    seconds, nanos = divmod(time_ns, 1_000_000_000)
+    stamp = ",".join([f'"seconds":{seconds}'] * bool(seconds) + [f'"nanos":{nanos}'] * bool(nanos))
+    head = b'{"req_guid":%b,"sent_time":{%b}' % (orjson.dumps(req_guid), stamp.encode())
+    return b"".join((head, b',"events":[', b",".join(frames), b"]}")) if frames else head + b"}"
+
+
+def unframe_json(frame: bytes) -> tuple[str, bytes]:
+    """Return the type and the bytes that were framed."""
+    found: dict[str, str] = orjson.loads(frame)
+    return found.get("type", ""), binascii.a2b_base64(found.get("event_bytes", ""))
+
+
+def response_json(body: bytes) -> Ack:
+    """Return the response; DecodeError when it is none. Unknown keys are passed over."""
+    try:
+        found: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError("not a response: not JSON") from error
+    if not isinstance(found, dict):
+        raise DecodeError("not a response: not an object")
+    numbers: list[Any] = [found.get(name, 0) for name in ("status", "code", "sent_time")]
+    reason: Any = found.get("reason", "")
+    data: Any = found.get("data") or {}
+    if any(type(n) is not int for n in numbers) or not isinstance(reason, str) or not isinstance(data, dict):
+        raise DecodeError("not a response: a value of another type")
+    texts = {key: value for key, value in data.items() if isinstance(value, str)}
+    return _ack(*numbers, reason, texts)
+
+
+def _ack(status: int, code: int, sent_time: int, reason: str, data: dict[str, str]) -> Ack:
+    try:
+        return Ack(data.get("req_guid", ""), Status(status), Code(code), sent_time, reason, data)
+    except ValueError as error:
+        raise DecodeError(f"not a response: status {status}, code {code}") from error

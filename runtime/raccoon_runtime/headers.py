@@ -1,0 +1,101 @@
+"""The headers of a connection or a request: the caller's, checked, and an identity."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from .errors import ConfigError, HeadersError
+
+Headers: TypeAlias = (
+    "Mapping[str, str] | Callable[[], Mapping[str, str]] | Callable[[], Awaitable[Mapping[str, str]]]"
+)
+"""What `headers=` takes: a mapping, or a function (async or not) that gives one, fresh each time."""
+
+# What the protocol fixes, and what HTTP's own machinery writes.
+_RESERVED = {
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "upgrade",
+}
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_GRPC_NAME = re.compile(r"[0-9a-z_.-]+")
+_GRPC_VALUE = re.compile(r"[ -~]+")
+
+
+def checked(headers: Any, argument: str = "headers") -> dict[str, str]:
+    """Return the mapping as a dict; ConfigError when a name or a value cannot be a header. Values are never told."""
+    if not isinstance(headers, Mapping):
+        raise ConfigError(f"a mapping of names to values belongs here, not {_kind(headers)}", argument=argument)
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigError(f"{name!r} is no header name", argument=argument)
+        if not isinstance(value, str):
+            raise ConfigError(f"{name}: a value is text, not {_kind(value)}", argument=argument)
+        if _CONTROL.search(value):
+            raise ConfigError(f"{name}: a value holds no newline or control character", argument=argument)
+        if name.lower() in _RESERVED or name.lower().startswith("sec-websocket-"):
+            raise ConfigError(f"{name} is the client's own to write", argument=argument)
+        found[name] = value
+    return found
+
+
+def checked_for_grpc(headers: Mapping[str, str], argument: str = "headers") -> dict[str, str]:
+    """Return them as metadata; ConfigError when gRPC, which is narrower than HTTP, cannot carry one."""
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        if key in ("te", "user-agent") or key.startswith("grpc-") or key.endswith("-bin"):
+            raise ConfigError(f"{name} cannot be sent over gRPC", argument=argument)
+        if not _GRPC_NAME.fullmatch(key) or not _GRPC_VALUE.fullmatch(value):
+            raise ConfigError(f"{name}: gRPC takes printable ASCII only", argument=argument)
+        found[key] = value
+    return found
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+class HeaderSource:
+    """Gives the headers of a connection or a request: the caller's, and the identity when the caller sends none."""
+
+    def __init__(
+        self, headers: Headers | None, identity_header: str | None, client_name: str, userinfo: str | None = None
+    ) -> None:
+        self.varies = callable(headers)
+        self._make = headers if callable(headers) else None
+        self._static = {} if headers is None or callable(headers) else checked(headers)
+        self._identity_header = identity_header
+        self._client_name = client_name
+        self._userinfo = userinfo
+
+    def new_identity(self) -> str:
+        """Return an identity that nobody else has: the client's name and a random suffix."""
+        return f"{self._client_name}-{os.urandom(8).hex()}"
+
+    async def get(self, identity: str) -> dict[str, str]:
+        """Return the headers; HeadersError when the caller's function fails or gives what are none."""
+        headers = dict(self._static if self._make is None else await self._made(self._make))
+        given = {name.lower() for name in headers}
+        name = self._identity_header
+        if name is not None and name.lower() not in given:
+            headers[name] = identity
+        if self._userinfo is not None and "authorization" not in given:
+            headers["Authorization"] = self._userinfo
+        return headers
+
+    async def _made(self, make: Callable[[], Any]) -> dict[str, str]:
+        try:
+            made = make()
+            return checked(await made if inspect.isawaitable(made) else made)
+        except Exception as error:
+            raise HeadersError(type(error).__name__) from error

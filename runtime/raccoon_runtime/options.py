@@ -1,0 +1,220 @@
+"""Every option, once: frozen, keyword-only, checked when it is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ssl import SSLContext
+from typing import Any, Literal, TypeVar
+
+from typing_extensions import TypedDict
+
+from .errors import ConfigError
+from .headers import Headers, checked
+from .retry import Retry
+from .serializers import PROTO, Serializer, serializer_named
+from .wires import JSON_WIRE, PROTO_WIRE, Wire
+
+LOGGER = logging.getLogger("raccoon_runtime")
+_WIRES = {"json": JSON_WIRE, "proto": PROTO_WIRE}
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+T = TypeVar("T")
+
+
+def _option(default: Any, check: Callable[[str, Any], Any]) -> Any:
+    return dataclasses.field(default=default, metadata={"check": check})
+
+
+def _number(least: float, *, above: bool = False, none: bool = False) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        if value is None and none:
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+            raise ConfigError(f"a number belongs here, not {type(value).__name__}", argument=name)
+        if value < least or (above and value == least):
+            raise ConfigError(f"{value} is too small; {'above' if above else 'at least'} {least:g}", argument=name)
+        return value
+
+    return check
+
+
+def _count(least: int, *, none: bool = False) -> Callable[[str, Any], Any]:
+    number = _number(least, none=none)
+
+    def check(name: str, value: Any) -> Any:
+        if isinstance(value, float):
+            raise ConfigError("a whole number belongs here, not float", argument=name)
+        return number(name, value)
+
+    return check
+
+
+def _is(kind: type, told: str, *, none: bool = False) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        if not isinstance(value, kind) and not (none and value is None):
+            raise ConfigError(f"{told} belongs here, not {type(value).__name__}", argument=name)
+        return value
+
+    return check
+
+
+def _wire(name: str, value: Any) -> Wire:
+    found = _WIRES.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(found, Wire):
+        raise ConfigError("JSON_WIRE, PROTO_WIRE, 'json' or 'proto' belongs here", argument=name)
+    return found
+
+
+def _serializer(name: str, value: Any) -> Serializer:
+    found = serializer_named(value) if isinstance(value, str) else value
+    if found is None or not isinstance(found, Serializer):
+        raise ConfigError("JSON, JSON_PROTO_NAMES, PROTO or one of your own belongs here", argument=name)
+    return found
+
+
+def _headers(name: str, value: Any) -> Any:
+    return value if value is None or callable(value) else checked(value)
+
+
+def _header_name(name: str, value: Any) -> Any:
+    if value is not None:
+        _is(str, "a header's name")(name, value)
+        checked({value: ""}, argument=name)
+    return value
+
+
+def _client_name(name: str, value: Any) -> Any:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ConfigError("letters, digits, '.', '_' and '-' belong here", argument=name)
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    def __post_init__(self) -> None:
+        for option in dataclasses.fields(self):
+            value = option.metadata["check"](option.name, getattr(self, option.name))
+            object.__setattr__(self, option.name, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransportOptions(_Options):
+    """What a transport can be told. Times are in seconds."""
+
+    wire: Wire = _option(PROTO_WIRE, _wire)
+    headers: Headers | None = _option(None, _headers)
+    identity_header: str | None = _option("X-User-ID", _header_name)
+    client_name: str = _option("raccoon-python", _client_name)
+    ssl: SSLContext | None = _option(None, _is(SSLContext, "an ssl.SSLContext", none=True))
+    connect_timeout: float = _option(5.0, _number(0, above=True))
+    write_timeout: float = _option(10.0, _number(0, above=True))
+    ack_timeout: float = _option(30.0, _number(0, above=True))
+    ping_interval: float = _option(20.0, _number(0, above=True))
+    pong_timeout: float = _option(10.0, _number(0, above=True))
+    in_flight: int | None = _option(None, _count(1, none=True))
+    trust_env: bool = _option(False, _is(bool, "True or False"))
+    dial_options: Mapping[str, Any] | None = _option(None, _is(Mapping, "a mapping", none=True))
+    logger: logging.Logger = _option(LOGGER, _is(logging.Logger, "a logging.Logger"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientOptions(_Options):
+    """What a client can be told besides its transport's. Times are in seconds, sizes in bytes."""
+
+    serializer: Serializer = _option(PROTO, _serializer)
+    timeout: float = _option(30.0, _number(0, above=True))
+    retry_count: int | None = _option(None, _count(0, none=True))
+    retry_wait: float = _option(0.25, _number(0))
+    retry_max_wait: float = _option(30.0, _number(0))
+    retry_budget: float = _option(300.0, _number(0))
+    queue_events: int = _option(10_000, _count(1))
+    queue_bytes: int = _option(64 << 20, _count(1))
+    room_timeout: float = _option(5.0, _number(0))
+    batch_events: int = _option(100, _count(1))
+    batch_bytes: int | None = _option(None, _count(1, none=True))
+    max_event_bytes: int = _option(900_000, _count(1))
+    logger: logging.Logger = _option(LOGGER, _is(logging.Logger, "a logging.Logger"))
+
+    @property
+    def retry(self) -> Retry:
+        """How often to try again."""
+        return Retry(
+            count=self.retry_count, wait=self.retry_wait, max_wait=self.retry_max_wait, budget=self.retry_budget
+        )
+
+
+class TransportKeywords(TypedDict, total=False):
+    """`TransportOptions` as keywords."""
+
+    wire: Wire | Literal["json", "proto"]
+    headers: Headers | None
+    identity_header: str | None
+    client_name: str
+    ssl: SSLContext | None
+    connect_timeout: float
+    write_timeout: float
+    ack_timeout: float
+    ping_interval: float
+    pong_timeout: float
+    in_flight: int | None
+    trust_env: bool
+    dial_options: Mapping[str, Any] | None
+    logger: logging.Logger
+
+
+class ClientKeywords(TypedDict, total=False):
+    """`ClientOptions` as keywords."""
+
+    serializer: Serializer | Literal["json", "json_proto_names", "proto"]
+    timeout: float
+    retry_count: int | None
+    retry_wait: float
+    retry_max_wait: float
+    retry_budget: float
+    queue_events: int
+    queue_bytes: int
+    room_timeout: float
+    batch_events: int
+    batch_bytes: int | None
+    max_event_bytes: int
+    logger: logging.Logger
+
+
+class ConnectKeywords(TransportKeywords, ClientKeywords, total=False):
+    """All of them, as `connect()` takes them."""
+
+
+def build(options: type[T], keywords: Mapping[str, Any]) -> T:
+    """Return the options; ConfigError naming the keyword that is unknown or wrong."""
+    known = names(options)
+    for name in keywords:
+        if name not in known:
+            raise ConfigError(_unknown(name, known), argument=name)
+    return options(**keywords)
+
+
+def split(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the transport's and the client's part of what `connect()` was given."""
+    transport, client = names(TransportOptions), names(ClientOptions)
+    for name in keywords:
+        if name not in transport | client:
+            raise ConfigError(_unknown(name, transport | client), argument=name)
+    return (
+        {name: value for name, value in keywords.items() if name in transport},
+        {name: value for name, value in keywords.items() if name in client},
+    )
+
+
+def names(options: type[Any]) -> frozenset[str]:
+    """Return the names of its options."""
+    return frozenset(option.name for option in dataclasses.fields(options))
+
+
+def _unknown(name: str, known: frozenset[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"no such option; did you mean {close[0]}?" if close else "no such option"

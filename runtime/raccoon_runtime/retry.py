@@ -1,0 +1,50 @@
+"""How often to try again, and how long to wait before it."""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import random
+import time
+from dataclasses import dataclass
+
+MOST_RETRY_AFTER = 300.0
+"""The longest wait that a server's Retry-After is granted, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Full jitter under a doubling ceiling, until the count or the budget is spent.
+
+    `count` is the number of retries, None for as many as the budget allows; times are in seconds, the budget from the first failure on.
+    """
+
+    count: int | None = None
+    wait: float = 0.25
+    max_wait: float = 30.0
+    budget: float = 300.0
+
+    def delay(self, failures: int, floor: float | None = None) -> float:
+        """Return the wait after that many failures in a row, and no less than the server asked for."""
+        ceiling = min(self.max_wait, self.wait * 2.0 ** min(failures - 1, 60))
+        return max(random.uniform(0.0, ceiling), floor or 0.0)
+
+    def spent(self, failures: int, since_first: float, patience: float = math.inf) -> bool:
+        """Whether there is no retry left; `patience` shortens the budget for what does not get better."""
+        if self.count is not None and failures > self.count:
+            return True
+        return since_first >= min(self.budget, patience)
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, clamped; None when it is missing or makes no sense."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:10]), MOST_RETRY_AFTER)
+    try:
+        when = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return min(max(when.timestamp() - time.time(), 0.0), MOST_RETRY_AFTER)

@@ -1,0 +1,182 @@
+"""How one event becomes bytes, which is what consumers read from the topic."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from datetime import date, datetime, time, timezone
+from enum import Enum
+from typing import Any, Protocol, runtime_checkable
+from uuid import UUID
+
+import orjson
+
+from . import codec
+from .errors import SerializationError
+from .message import Message
+
+
+@runtime_checkable
+class Serializer(Protocol):
+    """Turns one event into bytes; SerializationError when it cannot."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        ...
+
+    def encode(self, value: object) -> bytes:
+        """Return the bytes of an event's data: a generated message, or what else this serializer takes."""
+        ...
+
+    def encode_fields(self, event: type[Message], fields: dict[str, Any]) -> bytes:
+        """Return the bytes of a generated event given as keywords, without building it."""
+        ...
+
+
+class ProtoSerializer:
+    """Protobuf: generated messages, and any object with `SerializeToString` or `__bytes__` of a message."""
+
+    name = "PROTO"
+
+    def encode(self, value: object) -> bytes:
+        """Return the message's bytes."""
+        if isinstance(value, Message):
+            return codec.of(type(value)).encode_event(value)
+        write: Any = getattr(value, "SerializeToString", None) or getattr(value, "__bytes__", None)
+        if write is None or isinstance(value, (type, bytes, bytearray, memoryview, str, os.PathLike)):
+            raise SerializationError(f"{_kind(value)} is no protobuf message; the serializer PROTO takes nothing else")
+        try:
+            written = write()
+        except Exception as error:
+            raise SerializationError(f"{_kind(value)} cannot be written: {type(error).__name__}") from error
+        if not isinstance(written, bytes):
+            raise SerializationError(f"{_kind(value)} writes itself as {_kind(written)}, not as bytes")
+        return written
+
+    def encode_fields(self, event: type[Message], fields: dict[str, Any]) -> bytes:
+        """Return the message's bytes."""
+        return codec.of(event).encode_fields(fields)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+_JSON_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+class JsonSerializer:
+    """JSON: generated messages as canonical ProtoJSON, and whatever JSON can hold."""
+
+    def __init__(self, *, proto_names: bool = False) -> None:
+        self.name = "JSON_PROTO_NAMES" if proto_names else "JSON"
+        self._proto_names = proto_names
+
+    def encode(self, value: object) -> bytes:
+        """Return the JSON text."""
+        if isinstance(value, Message):
+            return codec.of(type(value)).to_json_event(value, proto_names=self._proto_names)
+        try:
+            text = orjson.dumps(value, default=self._other, option=_JSON_OPTIONS)
+        except orjson.JSONEncodeError as error:
+            if isinstance(error.__cause__, SerializationError):
+                raise error.__cause__ from None
+            raise SerializationError(_blame(value) or f"{_kind(value)}: {error}") from error
+        # orjson writes NaN as null, so a text without one needs no second look.
+        if b"null" in text:
+            for path, found in _walk("$", value):
+                if isinstance(found, float) and not math.isfinite(found):
+                    raise SerializationError(f"{path}: {_NOT_FINITE}")
+        return text
+
+    def encode_fields(self, event: type[Message], fields: dict[str, Any]) -> bytes:
+        """Return the JSON text."""
+        return codec.of(event).to_json_fields(fields, proto_names=self._proto_names)
+
+    def _other(self, value: object) -> object:
+        if isinstance(value, Message):
+            return orjson.Fragment(codec.of(type(value)).to_json(value, proto_names=self._proto_names))
+        if isinstance(value, datetime):
+            if value.tzinfo is None:
+                raise SerializationError("a datetime without a time zone")
+            return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+        if isinstance(value, (date, time)):
+            return value.isoformat()
+        raise TypeError(f"{_kind(value)} is nothing that JSON can hold")
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+PROTO = ProtoSerializer()
+"""Protobuf, the default."""
+
+JSON = JsonSerializer()
+"""Canonical ProtoJSON, and any JSON in an untyped event."""
+
+JSON_PROTO_NAMES = JsonSerializer(proto_names=True)
+"""ProtoJSON with the fields named as in the schema."""
+
+_BY_NAME: dict[str, Serializer] = {"proto": PROTO, "json": JSON, "json_proto_names": JSON_PROTO_NAMES}
+
+
+def serializer_named(name: str) -> Serializer | None:
+    """Return the serializer of that name."""
+    return _BY_NAME.get(name.lower())
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _blame(value: object) -> str | None:
+    """Say where the first thing is that JSON cannot hold, and of what type: `$.items[1].price: …`."""
+    for path, found in _walk("$", value):
+        told = _unfit(found)
+        if told is not None:
+            return f"{path}: {told}"
+    return None
+
+
+_NOT_FINITE = "a float that is not finite"
+_HELD = (str, int, float, type(None), dict, list, tuple, date, time, UUID, Enum, Message)
+
+
+def _unfit(found: object) -> str | None:
+    if isinstance(found, float) and not math.isfinite(found):
+        return _NOT_FINITE
+    if isinstance(found, int) and not -(1 << 63) <= found < 1 << 64:
+        return "an int of more than 64 bits"
+    if isinstance(found, str) and any("\ud800" <= char <= "\udfff" for char in found):
+        return "text that is not valid Unicode"
+    if isinstance(found, datetime) and found.tzinfo is None:
+        return "a datetime without a time zone"
+    if isinstance(found, _Key):
+        return f"a key of type {_kind(found.key)}"
+    return None if isinstance(found, _HELD) else f"{_kind(found)} is nothing that JSON can hold"
+
+
+class _Key:
+    """A key that is no text, on its way to being blamed."""
+
+    def __init__(self, key: object) -> None:
+        self.key = key
+
+
+_DEEPEST = 300  # orjson refuses what is deeper than 254
+
+
+def _walk(path: str, value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
+    yield path, value
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, dict):
+        pairs: dict[Any, Any] = value
+        for key, inner in pairs.items():
+            yield path, key if type(key) is str else _Key(key)
+            yield from _walk(f"{path}.{str(key)[:80]}", inner, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        items: list[Any] | tuple[Any, ...] = value
+        for index, inner in enumerate(items):
+            yield from _walk(f"{path}[{index}]", inner, depth + 1)

@@ -1,0 +1,40 @@
+"""The transports, and which of them an address asks for. Each is imported when it is first needed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from typing_extensions import Unpack
+
+from ..errors import ConfigError
+from ..options import TransportKeywords
+from .base import Transport
+
+__all__ = ["SCHEMES", "Transport", "make_transport"]
+
+SCHEMES: dict[str, tuple[str, str]] = {
+    "ws": ("websocket", "WebSocketTransport"),
+    "wss": ("websocket", "WebSocketTransport"),
+    "http": ("rest", "RestTransport"),
+    "https": ("rest", "RestTransport"),
+    "grpc": ("grpc", "GrpcTransport"),
+    "grpcs": ("grpc", "GrpcTransport"),
+    "null": ("null", "NullTransport"),
+}
+
+
+def make_transport(url: object, **options: Unpack[TransportKeywords]) -> Transport:
+    """Return the transport for an address; ConfigError when the address or an option is wrong."""
+    if not isinstance(url, str) or not url.strip():
+        told = "is missing" if url is None or url == "" else f"is text, not {type(url).__name__}"
+        raise ConfigError(f"the address {told}", argument="url")
+    scheme, separator, _ = url.partition("://")
+    known = SCHEMES.get(scheme.lower())
+    if not separator or known is None:
+        told = f"unknown scheme {scheme[:20]!r}" if separator else "no scheme"
+        raise ConfigError(f"{told}; an address starts with one of {', '.join(SCHEMES)} and ://", argument="url")
+    module, name = known
+    transport: Any = getattr(importlib.import_module(f".{module}", __name__), name)
+    made: Transport = transport(url, **options)
+    return made

@@ -1,0 +1,88 @@
+"""The address that a client is given, taken apart and checked."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from ..errors import ConfigError
+
+EVENTS_PATH = "/api/v1/events"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to send. `userinfo` is the Authorization header that the URL's user and password make, if it has any."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+    userinfo: str | None
+
+    @property
+    def secure(self) -> bool:
+        """Whether it asks for TLS."""
+        return self.scheme in ("wss", "https", "grpcs")
+
+    @property
+    def authority(self) -> str:
+        """The host and the port."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The whole of it, but for the credentials."""
+        return str(self) + (f"?{self.query}" if self.query else "")
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def parse_address(url: object, schemes: Mapping[str, int | None], *, default_path: str = "") -> Address:
+    """Return the address; ConfigError when it is missing or malformed. `schemes` maps each to its default port."""
+    argument = "url"
+    told = " or ".join(f"{scheme}://" for scheme in schemes)
+    if not isinstance(url, str):
+        raise ConfigError(f"a URL belongs here ({told}), not {type(url).__name__}", argument=argument)
+    if not url.strip():
+        raise ConfigError(f"the address is missing; it starts with {told}", argument=argument)
+    if any(char.isspace() or ord(char) < 32 for char in url):
+        raise ConfigError("a URL holds no white space", argument=argument)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # its text may hold a part of a password
+        raise ConfigError("not a URL: the host or the port is malformed", argument=argument) from None
+    scheme = parts.scheme.lower()
+    if scheme not in schemes or "://" not in url:
+        raise ConfigError(f"unknown scheme {scheme!r}; the address starts with {told}", argument=argument)
+    if not host or not _plain(host):
+        raise ConfigError("the address names no host", argument=argument)
+    if parts.fragment:
+        raise ConfigError("an address has no fragment (#…)", argument=argument)
+    port = schemes[scheme] if port is None else port
+    if not port:
+        raise ConfigError(f"{scheme}:// needs a port; a Raccoon's is 8081", argument=argument)
+    path = default_path if parts.path in ("", "/") else parts.path
+    return Address(scheme, host, port, path, parts.query, _basic(parts.username, parts.password))
+
+
+def _plain(host: str) -> bool:
+    return not set(host) & set("/\\?#@<>^`{|}%\"") and host.strip(".") != ""
+
+
+def _basic(user: str | None, password: str | None) -> str | None:
+    if user is None and password is None:
+        return None
+    pair = f"{unquote(user or '')}:{unquote(password or '')}"
+    return "Basic " + binascii.b2a_base64(pair.encode(), newline=False).decode()
+
+
+def parse_null(url: str) -> None:
+    """Check that this is `null://`, which has nothing behind it."""
+    if url.rstrip("/") != "null:":
+        raise ConfigError("null:// has nothing behind it", argument="url")

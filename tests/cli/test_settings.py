@@ -1,0 +1,144 @@
+"""`[tool.raccoon-codegen]` in pyproject.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import CLICK, PAGE, Project
+
+BASIC = '[tool.raccoon-codegen]\nschemas = ["schemas"]\nout = "generated"\n'
+
+
+@pytest.fixture
+def settings(project: Project) -> Path:
+    path = project.root / "pyproject.toml"
+    path.write_text(BASIC, "utf-8")
+    return path
+
+
+def test_plain_command(project: Project, settings: Path) -> None:
+    assert project.bare().exit_code == 0
+    assert "shop/v1/page_pb.py" in project.files()
+
+
+def test_from_a_directory_below(
+    project: Project, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = project.root / "src" / "deep"
+    below.mkdir(parents=True)
+    # One of somebody else's on the way is not ours.
+    (below / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    (project.root / "src" / "pyproject.toml").write_text(
+        '[tool.raccoon]\nx = "raccoon-codegen"\n'
+    )
+    monkeypatch.chdir(below)
+    assert project.bare().exit_code == 0
+    assert "shop/v1/page_pb.py" in project.files()
+
+
+def test_the_command_line_goes_first(project: Project, settings: Path) -> None:
+    settings.write_text(BASIC + 'exclude-events = ["*"]\n')
+    assert project.bare("-o", "other").exit_code == 0
+    assert not project.out.exists()
+    assert not (project.root / "other/client.py").exists()
+
+    assert project.bare("--exclude-events", "nothing").exit_code == 0
+    assert (project.out / "client.py").exists()
+
+
+def test_every_setting(project: Project, settings: Path) -> None:
+    project.schema("shop/v1/click.proto", CLICK.replace("ClickEvent", "Click"))
+    project.schema("shop/v1/other.proto", PAGE.replace("PageEvent", "OtherEvent"))
+    vendored = project.root / "vendor/acme/money.proto"
+    vendored.parent.mkdir(parents=True)
+    vendored.write_text('syntax = "proto3";\npackage acme;\nmessage Money {}\n')
+    project.schema(
+        "shop/v1/pay.proto",
+        'syntax = "proto3";\npackage shop.v1;\nimport "acme/money.proto";\n'
+        "message PayEvent {\n  acme.Money money = 1;\n}\n",
+    )
+    settings.write_text(
+        BASIC + 'import-roots = ["vendor"]\nevents = ["*.Click"]\n'
+        'exclude-events = ["*.OtherEvent"]\n'
+        '[tool.raccoon-codegen.overrides."shop.v1.PageEvent"]\nname = "seen"\ntype = "seen-1"\n'
+    )
+    result = project.bare()
+    assert (result.exit_code, result.output) == (0, "")
+    client = project.files()["client.py"]
+    assert "send_click_event" in client
+    assert "send_pay_event" in client
+    assert "send_seen_event" in client
+    assert '"seen-1": ".shop.v1.page_pb:PageEvent"' in client
+    assert "OtherEvent" not in client
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "exclude_events = []",
+            ":4:1: [tool.raccoon-codegen] has no setting 'exclude_events'",
+        ),
+        ("exclude_events = []", "did you mean exclude-events?"),
+        (
+            "zzz = 1",
+            "there are schemas, import-roots, events, exclude-events, out, overrides",
+        ),
+        (
+            'events = "x"',
+            ':4:1: events is a list of texts, such as events = ["acme.audit.v1.*"]',
+        ),
+        ("events = [1]", ":4:1: events is a list of texts"),
+        (
+            '[tool.raccoon-codegen.events."a.B"]',
+            ":4:23: events is a list of globs; what concerns",
+        ),
+        (
+            '[tool.raccoon-codegen.overrides."a.B"]\nnmae = "x"',
+            ":5:1: [tool.raccoon-codegen.over",
+        ),
+        ('[tool.raccoon-codegen.overrides."a.B"]\nnmae = "x"', "did you mean name?"),
+        (
+            '[tool.raccoon-codegen.overrides."a.B"]\nname = 1',
+            ":5:1: name in [tool.raccoon-codegen",
+        ),
+        ('[tool.raccoon-codegen.overrides.a.B]\nname = "x"', "needs quotes"),
+        ("overrides = 1", ":4:1: overrides is made of tables"),
+        ("x = = 1", ":4:5: Invalid value"),
+        (
+            '[tool.raccoon-codegen.overrides."a.B"]\nname = "x"',
+            "settings for an event a.B",
+        ),
+    ],
+)
+def test_mistakes(project: Project, settings: Path, text: str, said: str) -> None:
+    settings.write_text(f"{BASIC}{text}\n")
+    result = project.bare()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert said in result.stderr
+    assert not project.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[tool]\nraccoon-codegen = 1\n", ":2:1: raccoon-codegen is a table"),
+        ('[tool.raccoon-codegen]\nout = ["x"]\n', ":2:1: out is a directory"),
+        ("[tool.raccoon-codegen]\nschemas = []\nout = 'x'\n", "no schemas were given"),
+    ],
+)
+def test_other_mistakes(project: Project, settings: Path, text: str, said: str) -> None:
+    settings.write_text(text)
+    result = project.bare()
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_not_utf_8(project: Project, settings: Path) -> None:
+    settings.write_bytes(b"\xff\n[tool.raccoon-codegen]")
+    result = project.bare()
+    assert result.exit_code == 2
+    assert "pyproject.toml: cannot be read" in result.stderr
