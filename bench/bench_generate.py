@@ -95,9 +95,7 @@ class Bench:
         return self.ours()
 
     def ours_after_one_change(self) -> float:
-        with open(
-            self.root / "schemas" / self.names[7], "a", encoding="utf-8"
-        ) as schema:
+        with open(self.root / "schemas" / self.names[7], "a", encoding="utf-8") as schema:
             schema.write(f"message Added{time.time_ns()} {{}}\n")
         return self.ours()
 
@@ -114,9 +112,7 @@ class Bench:
         )
 
     def lines(self, name: str) -> int:
-        return sum(
-            path.read_bytes().count(b"\n") for path in (self.root / name).rglob("*.py")
-        )
+        return sum(path.read_bytes().count(b"\n") for path in (self.root / name).rglob("*.py"))
 
     def importing(self, code: str) -> float:
         return self.run(sys.executable, "-c", code)
@@ -177,9 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for per_package in (10, 1):
         with tempfile.TemporaryDirectory(prefix="raccoon-bench-") as directory:
             bench = Bench(Path(directory), options.files, per_package)
-            print(
-                f"{options.files:,} files of two messages, {per_package} in a package"
-            )
+            print(f"{options.files:,} files of two messages, {per_package} in a package")
             compare(bench, options.rounds)
             imports(bench, options.rounds)
             print()

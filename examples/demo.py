@@ -1,8 +1,9 @@
 """The main job, end to end: schemas in, typed events acknowledged over every transport.
 
-Generates a package from `schemas/` into a temporary folder, starts the dev collector on free loopback ports, sends each sample
-event over ws, rest and grpc with the JSON and the PROTO serializer, sync and async, and prints what came of it. Exits 1
-when one event is missing or is not what was sent.
+Generates a package from `schemas/` into a temporary folder, starts the dev collector on free
+loopback ports, sends each sample event over ws, rest and grpc with the JSON and the PROTO
+serializer, sync and async, and prints what came of it. Exits 1 when one event is missing or is not
+what was sent.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from raccoon_runtime.message import Message
+
 from generated import (
     CartItemAddedEvent,
     CartItemRemovedEvent,
@@ -24,7 +26,6 @@ from generated import (
     SearchEvent,
     UserSignedUpEvent,
 )
-from raccoon_runtime.message import Message
 
 CONTEXT = Context(
     user_id="u-1",

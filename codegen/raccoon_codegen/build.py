@@ -104,6 +104,4 @@ def _check_extensions(schema: Schema) -> None:
     for file in schema.files:
         if file.generated:
             for i, extension in enumerate(file.proto.extension):
-                checks.extends_options(
-                    file, (_EXTENSIONS_OF_FILE, i), extension, schema
-                )
+                checks.extends_options(file, (_EXTENSIONS_OF_FILE, i), extension, schema)

@@ -27,9 +27,7 @@ _KEPT = 60 * 24 * 3600.0
 """Seconds after which the record of an output directory that nobody generates any more goes."""
 
 # What can change the output besides our own code.
-_TOOLS = re.compile(
-    r"(black|jinja2|markupsafe|grpcio_tools|protobuf)-.*\.dist-info", re.IGNORECASE
-)
+_TOOLS = re.compile(r"(black|jinja2|markupsafe|grpcio_tools|protobuf)-.*\.dist-info", re.IGNORECASE)
 
 
 def digest(content: bytes) -> str:
@@ -179,10 +177,7 @@ def _own_files() -> list[str]:
     ]
     directories.append(os.path.join(here, "proto", "raccoon"))
     names = [
-        os.path.join(d, name)
-        for d in directories
-        if os.path.isdir(d)
-        for name in os.listdir(d)
+        os.path.join(d, name) for d in directories if os.path.isdir(d) for name in os.listdir(d)
     ]
     return sorted(name for name in names if name.endswith((".py", ".j2", ".proto")))
 

@@ -64,9 +64,7 @@ def no_group_nor_required(
             "Make it optional; [(raccoon.field).required = true] has senders give it.",
         )
     delimited = features.delimited and proto.type == _F.TYPE_MESSAGE
-    if proto.type == _F.TYPE_GROUP or (
-        delimited and proto.type_name not in schema.maps
-    ):
+    if proto.type == _F.TYPE_GROUP or (delimited and proto.type_name not in schema.maps):
         schema.report(
             type.file,
             path,
@@ -92,9 +90,7 @@ def options_fit(
         schema.report(type.file, at, message, hint)
 
     if said.auto not in AUTO:
-        report(
-            options.FIELD_AUTO, f"auto: {said.auto} is nothing that can be filled in"
-        )
+        report(options.FIELD_AUTO, f"auto: {said.auto} is nothing that can be filled in")
     if auto == "uuid" and (many or shaped.element.type != "string"):
         report(options.FIELD_AUTO, "auto: UUID is for a string field")
     if auto == "now" and (many or shaped.element.type != "google.protobuf.Timestamp"):

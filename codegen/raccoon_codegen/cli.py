@@ -84,9 +84,7 @@ Exit codes: 0 done, 1 --check found a difference or --fail-on-change made one,
     help="Write raccoon/options.proto below DIR, for buf and other languages' builds, and stop.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option(
-    "-v", "--verbose", is_flag=True, help="Name every file that is written or removed."
-)
+@click.option("-v", "--verbose", is_flag=True, help="Name every file that is written or removed.")
 @click.version_option(package_name="raccoon-codegen", message="%(prog)s %(version)s")
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:

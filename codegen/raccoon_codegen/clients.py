@@ -14,9 +14,7 @@ from .schema import Type
 from .scope import Scope, relative
 from .types import Shape
 
-_DEPRECATED = re.compile(
-    r"^Deprecated[:.]\s*(.+?)\s*(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL
-)
+_DEPRECATED = re.compile(r"^Deprecated[:.]\s*(.+?)\s*(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 _TIMEOUT = "timeout"
 
 
@@ -66,9 +64,7 @@ class _Builder:
                     if required:
                         # None is what a required field is refused for.
                         annotation = annotation.removesuffix(" | None")
-                    yield model.Keyword(
-                        field.name, annotation, None if required else default
-                    )
+                    yield model.Keyword(field.name, annotation, None if required else default)
                     has_timeout = has_timeout or field.name == _TIMEOUT
         if not has_timeout:
             optional = f"{self._scope.standard('float')} | None"

@@ -96,9 +96,7 @@ def _table(path: Path, text: str) -> object:
         place = f":{at[2]}:{at[3]}: {at[1]}" if at else f": {error}"
         raise UsageError(f"{shown(path)}{place}") from error
     for name in TABLE.split("."):
-        found = (
-            cast(dict[str, Any], found).get(name) if isinstance(found, dict) else None
-        )
+        found = cast(dict[str, Any], found).get(name) if isinstance(found, dict) else None
     return found
 
 
@@ -121,14 +119,10 @@ class _Reader:
 
     def settings(self, table: object) -> Settings:
         if not isinstance(table, dict):
-            raise self._error(
-                "raccoon-codegen", "raccoon-codegen is a table, with settings in it"
-            )
+            raise self._error("raccoon-codegen", "raccoon-codegen is a table, with settings in it")
         said = cast(dict[str, Any], table)
         self._check_keys(said, _KEYS, f"[{TABLE}]")
-        strings = {
-            key: self._strings(key, said[key]) for key in _STRINGS if key in said
-        }
+        strings = {key: self._strings(key, said[key]) for key in _STRINGS if key in said}
         out = said.get("out")
         if out is not None and not (isinstance(out, str) and out):
             raise self._error("out", "out is a directory, as text")
@@ -153,9 +147,7 @@ class _Reader:
             items = cast(list[object], value)
             if all(isinstance(item, str) and item for item in items):
                 return tuple(cast(list[str], items))
-        raise self._error(
-            key, f'{key} is a list of texts, such as {key} = ["{_EXAMPLES[key]}"]'
-        )
+        raise self._error(key, f'{key} is a list of texts, such as {key} = ["{_EXAMPLES[key]}"]')
 
     def _paths(self, names: Iterable[str] | None) -> tuple[Path, ...] | None:
         return None if names is None else tuple(map(self._below, names))
@@ -170,16 +162,13 @@ class _Reader:
                 f'overrides is made of tables: [{TABLE}.overrides."shop.v1.PageEvent"]',
             )
         return {
-            name: self._override(name, said)
-            for name, said in cast(dict[str, Any], value).items()
+            name: self._override(name, said) for name, said in cast(dict[str, Any], value).items()
         }
 
     def _override(self, name: str, said: Any) -> Override:
         table = f'[{TABLE}.overrides."{name}"]'
         if not isinstance(said, dict):
-            raise self._error(
-                name, f"{table} is a table; the message's name in it needs quotes"
-            )
+            raise self._error(name, f"{table} is a table; the message's name in it needs quotes")
         settings = cast(dict[str, Any], said)
         if any(isinstance(value, dict) for value in settings.values()):
             raise self._error(name, f"the message's full name in {table} needs quotes")
@@ -189,17 +178,11 @@ class _Reader:
                 raise self._error(key, f"{key} in {table} is a text")
         return Override(**settings)
 
-    def _check_keys(
-        self, said: Iterable[str], known: Iterable[str], table: str
-    ) -> None:
+    def _check_keys(self, said: Iterable[str], known: Iterable[str], table: str) -> None:
         for key in said:
             if key not in known:
                 near = get_close_matches(key.replace("_", "-"), known, 1)
-                hint = (
-                    f"did you mean {near[0]}?"
-                    if near
-                    else f"there are {', '.join(known)}"
-                )
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
                 raise self._error(key, f"{table} has no setting {key!r}; {hint}")
 
     def _error(self, key: str, message: str) -> UsageError:

@@ -35,12 +35,8 @@ def check(claims: Iterable[Claim], schema: Schema) -> None:
         methods[claim.method].append(claim)
         types[claim.type].append(claim)
     # One clash of both kinds is told once.
-    rivals = {
-        tuple(group) for group in (*methods.values(), *types.values()) if len(group) > 1
-    }
-    by_packages: defaultdict[tuple[str, ...], list[tuple[Claim, ...]]] = defaultdict(
-        list
-    )
+    rivals = {tuple(group) for group in (*methods.values(), *types.values()) if len(group) > 1}
+    by_packages: defaultdict[tuple[str, ...], list[tuple[Claim, ...]]] = defaultdict(list)
     for group in sorted(rivals, key=lambda g: [c.message.proto_name for c in g]):
         packages = tuple(dict.fromkeys(claim.message.file.package for claim in group))
         if len(packages) == len(group):
@@ -137,9 +133,7 @@ def _telling_part(group: Sequence[Claim]) -> str:
 def _shared_length(parts: Sequence[Sequence[str]]) -> int:
     """How many items all of them begin with."""
     columns = zip(*parts, strict=False)
-    return next(
-        (i for i, c in enumerate(columns) if len(set(c)) > 1), min(map(len, parts))
-    )
+    return next((i for i, c in enumerate(columns) if len(set(c)) > 1), min(map(len, parts)))
 
 
 _VERSION = re.compile(r"v(\d+)(?:p(\d+))?(alpha|beta)?(\d*)(?:$|\.)")

@@ -51,8 +51,6 @@ class SchemaError(RaccoonCodegenError):
     """The schemas cannot be generated from; `.problems` says why, sorted by place."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        ordered = sorted(
-            set(problems), key=lambda p: (p.file, p.line, p.column, p.message)
-        )
+        ordered = sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message))
         self.problems: tuple[Problem, ...] = tuple(ordered)
         super().__init__("\n".join(map(str, self.problems)))

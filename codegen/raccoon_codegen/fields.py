@@ -130,15 +130,11 @@ def _doc(comment: str, proto: FieldDescriptorProto, name: Identifier) -> str:
     if name != proto.name:
         parts.append(f"Named `{proto.name}` in the schema.")
     if proto.HasField("default_value"):
-        parts.append(
-            f"Where it is not set, readers take it as `{proto.default_value}`."
-        )
+        parts.append(f"Where it is not set, readers take it as `{proto.default_value}`.")
     return "\n\n".join(filter(None, parts))
 
 
-def _oneofs(
-    message: DescriptorProto, protos: Sequence[FieldDescriptorProto]
-) -> dict[int, str]:
+def _oneofs(message: DescriptorProto, protos: Sequence[FieldDescriptorProto]) -> dict[int, str]:
     """The oneofs by their fields' index, without those that stand for a proto3 `optional`."""
     if not message.oneof_decl:
         return {}

@@ -99,27 +99,16 @@ def faces(tops: Mapping[File, Sequence[Type]], client: bool) -> tuple[model.Face
     return tuple(result)
 
 
-def _root_names(
-    tops: Mapping[File, Sequence[Type]], client: bool
-) -> list[tuple[str, str]]:
+def _root_names(tops: Mapping[File, Sequence[Type]], client: bool) -> list[tuple[str, str]]:
     """The clients, the types of no package, and every other name that is nobody else's."""
     count = Counter(type.name for types in tops.values() for type in types)
-    own = {
-        type.name
-        for file, types in tops.items()
-        if not file.directories
-        for type in types
-    }
+    own = {type.name for file, types in tops.items() if not file.directories for type in types}
     taken = {*_CLIENTS, *ROOT_MODULES}
-    taken.update(
-        file.directories[0] if file.directories else file.module for file in tops
-    )
+    taken.update(file.directories[0] if file.directories else file.module for file in tops)
     names = [(name, ".client") for name in _CLIENTS] if client else []
     for file, types in tops.items():
         for type in types:
-            unique = not file.directories or (
-                count[type.name] == 1 and type.name not in own
-            )
+            unique = not file.directories or (count[type.name] == 1 and type.name not in own)
             if unique and type.name not in taken:
                 names.append((type.name, relative((), file)))
     return names

@@ -54,9 +54,7 @@ def _names(types: Iterable[Type], fields: Fields) -> Iterator[str]:
 
 
 class _Builder:
-    def __init__(
-        self, scope: Scope, fields: Fields, events: Mapping[Type, str]
-    ) -> None:
+    def __init__(self, scope: Scope, fields: Fields, events: Mapping[Type, str]) -> None:
         self._scope = scope
         self._fields = fields
         self._events = events
@@ -72,9 +70,7 @@ class _Builder:
             base=scope.standard("Message"),
             keywords=tuple(self._message_keywords(type)),
             enums=tuple(self.enum(inner) for inner in type.types if inner.enum),
-            messages=tuple(
-                self.message(inner) for inner in type.types if inner.message
-            ),
+            messages=tuple(self.message(inner) for inner in type.types if inner.message),
             fields=tuple(self._field(field, hidden) for field in fields),
             doc=_doc(type, *_oneof_docs(type)),
         )
@@ -127,9 +123,7 @@ class _Builder:
 
 
 def _doc(type: Type, *more: str) -> str:
-    renamed = (
-        f"Named `{type.raw_name}` in the schema." if type.name != type.raw_name else ""
-    )
+    renamed = f"Named `{type.raw_name}` in the schema." if type.name != type.raw_name else ""
     return _joined(type.doc, *more, renamed)
 
 

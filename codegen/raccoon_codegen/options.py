@@ -66,9 +66,7 @@ def _reader(files: Iterable[FileDescriptorProto]) -> Any:
         extended = pool.FindExtensionByName(name).message_type
         assert extended is not None
         GetMessageClass(extended)
-    return GetMessageClass(
-        pool.FindMessageTypeByName("google.protobuf.FileDescriptorSet")
-    )
+    return GetMessageClass(pool.FindMessageTypeByName("google.protobuf.FileDescriptorSet"))
 
 
 def of_event(message: DescriptorProto) -> EventOptions | None:

@@ -58,14 +58,10 @@ def scan(directory: str) -> Tree:
     except FileNotFoundError:
         pass
     except NotADirectoryError:
-        raise OutputError(
-            f"{directory}: is a file, and the output is a directory"
-        ) from None
+        raise OutputError(f"{directory}: is a file, and the output is a directory") from None
     except OSError as error:
         raise OutputError(f"{error.filename}: {error.strerror}") from error
-    return Tree(
-        found.root, found.ours, frozenset(found.others), frozenset(found.directories)
-    )
+    return Tree(found.root, found.ours, frozenset(found.others), frozenset(found.directories))
 
 
 def compare(tree: Tree, target: Mapping[str, str | None]) -> tuple[Change, ...]:
@@ -82,9 +78,7 @@ def compare(tree: Tree, target: Mapping[str, str | None]) -> tuple[Change, ...]:
             # A checkout may have made CRLF of our line ends.
             if old is None or (old != new and old.replace(b"\r\n", b"\n") != new):
                 changes.append(Change(path, old, new))
-    changes += [
-        Change(path, old, None) for path, old in tree.ours.items() if path not in target
-    ]
+    changes += [Change(path, old, None) for path, old in tree.ours.items() if path not in target]
     return tuple(sorted(changes, key=lambda change: change.path))
 
 
@@ -140,10 +134,7 @@ def _check_way(tree: Tree, target: Mapping[str, str | None]) -> None:
         if path in tree.directories:
             blocked[path] = "is a directory, and a file belongs there"
     if blocked:
-        lines = [
-            f"{os.path.join(tree.root, path)}: {why}"
-            for path, why in sorted(blocked.items())
-        ]
+        lines = [f"{os.path.join(tree.root, path)}: {why}" for path, why in sorted(blocked.items())]
         more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         hint = "  Move it away, or choose another output directory with -o."
         raise OutputError("\n".join([*lines[:_SHOWN], *more, hint]))
@@ -156,9 +147,7 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _text(content: bytes | None) -> list[str]:
-    return (
-        (content or b"").decode("utf-8", "backslashreplace").splitlines(keepends=True)
-    )
+    return (content or b"").decode("utf-8", "backslashreplace").splitlines(keepends=True)
 
 
 def _ended(line: str) -> str:

@@ -93,9 +93,7 @@ _UNKNOWN = re.compile(r'".+" is not defined\.|".+" seems to be defined in ')
 
 def _problems(text: str, sources: Sources) -> list[Problem]:
     """What protoc said, without what only follows from something else that it said."""
-    said = [
-        _said(line) for line in text.splitlines() if line and not _NOISE.match(line)
-    ]
+    said = [_said(line) for line in text.splitlines() if line and not _NOISE.match(line)]
     missing = {s.path for s in said if s.message == "File not found."}
     crippled = {s.path for s in said if _BAD_IMPORT.fullmatch(s.message)}
     problems: list[Problem] = []
@@ -116,9 +114,7 @@ def _problems(text: str, sources: Sources) -> list[Problem]:
 
 def _said(line: str) -> _Said:
     if match := _PLACED.fullmatch(line):
-        return _Said(
-            match["path"], int(match["line"]), int(match["column"]), match["message"]
-        )
+        return _Said(match["path"], int(match["line"]), int(match["column"]), match["message"])
     if match := _UNPLACED.fullmatch(line):
         return _Said(match["path"], 0, 0, match["message"])
     return _Said("", 0, 0, line)
@@ -159,9 +155,7 @@ def _missing_import(said: _Said, name: str, sources: Sources) -> Problem:
         hint = f'Did you mean "{near}"?'
     elif package := next((p for n, p in _ELSEWHERE.items() if name.startswith(n)), ""):
         hint += f"\nIt comes with the Python package {package}: -I its site-packages."
-    return Problem(
-        where, said.line, said.column, f'import "{name}" was not found', hint
-    )
+    return Problem(where, said.line, said.column, f'import "{name}" was not found', hint)
 
 
 def _root_above(path: str, name: str) -> str | None:

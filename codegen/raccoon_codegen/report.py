@@ -46,9 +46,7 @@ class Report:
         elif self._speaks:
             _say(f"{self._out}: {_written(outcome)} ({seconds:.1f} s)")
             if not os.path.basename(os.path.abspath(self._out)).isidentifier():
-                _say(
-                    "note: Python can import a directory of that name only after renaming it"
-                )
+                _say("note: Python can import a directory of that name only after renaming it")
 
     def differences(self, outcome: Outcome, *, show: bool, failing: bool) -> None:
         """What would be written."""
@@ -57,9 +55,7 @@ class Report:
                 click.echo(change.diff(self._out), nl=False)
         if failing and outcome.changes:
             differ = _counted(len(outcome.changes), "file differs", "files differ")
-            _say(
-                f"{self._out} is not what the schemas give: {differ}; generate and commit"
-            )
+            _say(f"{self._out} is not what the schemas give: {differ}; generate and commit")
         elif self._speaks:
             _say(f"{self._out}: {_to_write(outcome)}")
 

@@ -67,9 +67,7 @@ class _Run:
         self._last = cache.load(config)
         self._sources = _find(config)
         self._tree = output.scan(str(config.out))
-        self._there = {
-            path: digest(content) for path, content in self._tree.ours.items()
-        }
+        self._there = {path: digest(content) for path, content in self._tree.ours.items()}
         # Before protoc reads them: what changes in between is a change to the next run.
         known = self._last.seen.read if self._last else ()
         self._read = cache.read(self._sources, {*self._sources.files, *known})
@@ -77,10 +75,7 @@ class _Run:
     def unchanged(self) -> Outcome | None:
         """The outcome when everything is as the last run left it."""
         last = self._last
-        if (
-            last is None
-            or {p: made.content for p, made in last.made.items()} != self._there
-        ):
+        if last is None or {p: made.content for p, made in last.made.items()} != self._there:
             return None
         read = {name: self._read[name] for name in last.seen.read if name in self._read}
         if last.seen != cache.seen(self._config, self._sources, read):
@@ -120,9 +115,7 @@ class _Run:
             target[path] = None if is_there else render_file(path, piece)
         return target, pieces
 
-    def _made(
-        self, pieces: Mapping[str, str], changes: Iterable[Change]
-    ) -> dict[str, Made]:
+    def _made(self, pieces: Mapping[str, str], changes: Iterable[Change]) -> dict[str, Made]:
         contents = {c.path: digest(c.new) for c in changes if c.new is not None}
         return {
             path: Made(piece, contents.get(path) or self._there[path])
@@ -137,9 +130,7 @@ class _Run:
             if os.stat(path).st_ctime_ns > self._started - TICK:
                 return None
         read = {**self._read, **late}
-        return (
-            {name: read[name] for name in names} if read.keys() >= set(names) else None
-        )
+        return {name: read[name] for name in names} if read.keys() >= set(names) else None
 
 
 def _find(config: Config) -> Sources:

@@ -170,9 +170,7 @@ class Schema:
         of_file = features.of_file(file.proto)
         for i, message in enumerate(file.proto.message_type):
             path = (_MESSAGES_OF_FILE, i)
-            type = self._message(
-                file, path, f"{prefix}.{message.name}", message, None, of_file
-            )
+            type = self._message(file, path, f"{prefix}.{message.name}", message, None, of_file)
             file.types.append(type)
         for i, enum in enumerate(file.proto.enum_type):
             path = (_ENUMS_OF_FILE, i)
@@ -216,9 +214,7 @@ class Schema:
     ) -> Type:
         within = around.within(enum.options.features)
         name = _class_name(enum.name, parent)
-        type = self.types[full] = Type(
-            file, path, full[1:], name, parent, within, enum=enum
-        )
+        type = self.types[full] = Type(file, path, full[1:], name, parent, within, enum=enum)
         return type
 
 

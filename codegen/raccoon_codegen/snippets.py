@@ -48,18 +48,14 @@ class OwnNames(NamedTuple):
 def own_names(names: Names, interface: int | None) -> OwnNames:
     """Behind an underscore no class of a schema's is exported."""
     taken = {name for name, _ in names}
-    lazy, require = (
-        f"_{name}" if name in taken else name for name in ("lazy", "require")
-    )
+    lazy, require = (f"_{name}" if name in taken else name for name in ("lazy", "require"))
     typing, checking = "from typing import TYPE_CHECKING", "TYPE_CHECKING"
     if checking in taken:
         # Type checkers know it only by this name.
         typing, checking = "import typing as _typing", "_typing.TYPE_CHECKING"
     needed = [("lazy", lazy)] if taken else []
     needed += [("require", require)] if interface is not None else []
-    runtime = [
-        _renamed(name, None if name == alias else alias) for name, alias in needed
-    ]
+    runtime = [_renamed(name, None if name == alias else alias) for name, alias in needed]
     lines = [typing] if taken else []
     lines += [style.imported("raccoon_runtime.interface", runtime)] if runtime else []
     return OwnNames(lazy, require, checking, lines)
@@ -81,8 +77,7 @@ def table(names: Names, lazy: str, indent: str) -> str:
     modules = _by_module(names)
     head, inner = f"__all__, __getattr__, __dir__ = {lazy}(", indent + INDENT
     entries = ", ".join(
-        f"{literal(module)}: {literal(' '.join(exported))}"
-        for module, exported in modules.items()
+        f"{literal(module)}: {literal(' '.join(exported))}" for module, exported in modules.items()
     )
     for short in (
         f"{indent}{head}__name__, {{{entries}}})",
@@ -90,9 +85,7 @@ def table(names: Names, lazy: str, indent: str) -> str:
     ):
         if all(map(style.fits, short.split("\n"))):
             return short
-    rows = [
-        _row(module, exported, inner + INDENT) for module, exported in modules.items()
-    ]
+    rows = [_row(module, exported, inner + INDENT) for module, exported in modules.items()]
     return "\n".join(
         [
             indent + head,

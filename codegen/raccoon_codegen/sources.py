@@ -94,9 +94,7 @@ def _deepest(path: str, roots: Iterable[str]) -> str | None:
 def _unnested(directories: list[str], import_roots: list[str]) -> list[str]:
     """The schema directories that are roots: the ones with no `-I` above them."""
     return [
-        d
-        for d in directories
-        if not any(d == root or _below(d, root) for root in import_roots)
+        d for d in directories if not any(d == root or _below(d, root) for root in import_roots)
     ]
 
 

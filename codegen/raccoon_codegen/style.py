@@ -52,9 +52,7 @@ def bracketed(head: str, items: Sequence[str], tail: str, indent: str) -> str:
             indent + tail,
         ]
     source = "\n".join(lines)
-    if all(map(fits, lines)) or (
-        head.startswith(_HEADS) and all(map(_WHOLE.fullmatch, items))
-    ):
+    if all(map(fits, lines)) or (head.startswith(_HEADS) and all(map(_WHOLE.fullmatch, items))):
         return source
     return _blackened(source, indent)
 

@@ -48,8 +48,7 @@ def _lines(text: str) -> list[str]:
     while len(lines) > 1 and not lines[0]:
         lines.pop(0)
     rest = [
-        _INDENT.sub(_spaces, line, count=1) if line[:1].isspace() else line
-        for line in lines[1:]
+        _INDENT.sub(_spaces, line, count=1) if line[:1].isspace() else line for line in lines[1:]
     ]
     margin = min((len(line) - len(line.lstrip()) for line in rest if line), default=0)
     return [lines[0].lstrip(), *(line[margin:] for line in rest)]

@@ -65,15 +65,12 @@ class Element:
         """What a keyword is when left out, where presence does not say."""
         if self.target is None:
             return "..." if self.zero is None else self.zero
-        first = next(
-            (name for name, number in self.target.members if number == 0), None
-        )
+        first = next((name for name, number in self.target.members if number == 0), None)
         return f"{scope.type(self.target)}.{first}" if first else "..."
 
 
 _SCALAR_ELEMENTS = {
-    number: Element(name, python, zero)
-    for number, (name, python, zero) in SCALARS.items()
+    number: Element(name, python, zero) for number, (name, python, zero) in SCALARS.items()
 }
 _KNOWN_ELEMENTS = {
     **{name: Element(name[1:], python) for name, python in UNWRAPPED.items()},

@@ -25,7 +25,6 @@ UNWRAPPED: dict[str, str] = {
 """A message → the Python type that stands for it."""
 
 CLASSES: dict[str, str] = {
-    f".google.protobuf.{name}": name
-    for name in ("Any", "FieldMask", "Empty", "NullValue")
+    f".google.protobuf.{name}": name for name in ("Any", "FieldMask", "Empty", "NullValue")
 }
 """A message or an enum → its class in the runtime's well_known."""

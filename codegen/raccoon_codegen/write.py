@@ -156,10 +156,7 @@ def _sweep(root: str) -> None:
     """Remove the stages of runs that were killed."""
     with os.scandir(root) as entries:
         for entry in entries:
-            if (
-                entry.name.startswith(STAGE)
-                and time.time() - entry.stat().st_mtime > _FORGOTTEN
-            ):
+            if entry.name.startswith(STAGE) and time.time() - entry.stat().st_mtime > _FORGOTTEN:
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 

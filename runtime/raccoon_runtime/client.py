@@ -37,7 +37,9 @@ URL_VARIABLE = "RACCOON_URL"
 
 
 class EventMethods(Generic[R]):
-    """What generated methods stand on. They have one signature in both clients; R is what a call gives back."""
+    """What generated methods stand on. They have one signature in both clients; R is what a call
+    gives back.
+    """
 
     _package: ClassVar[str | None] = None
     _events: ClassVar[Mapping[str, str]] = {}
@@ -56,11 +58,15 @@ class EventMethods(Generic[R]):
 
 
 class BaseClient(EventMethods[R]):
-    """The part of both clients that neither waits nor knows of threads: options, encoding, and life after a fork."""
+    """The part of both clients that neither waits nor knows of threads: options, encoding, and life
+    after a fork.
+    """
 
     def __init__(self, transport: Transport, /, **options: Unpack[ClientKeywords]) -> None:
         if isinstance(transport, str):
-            raise ConfigError("a transport belongs here; connect() takes a URL", argument="transport")
+            raise ConfigError(
+                "a transport belongs here; connect() takes a URL", argument="transport"
+            )
         self._options = build(ClientOptions, options)
         self._serializer = self._options.serializer
         self._transport = transport
@@ -71,15 +77,18 @@ class BaseClient(EventMethods[R]):
 
     @classmethod
     def connect(cls, url: str | None = None, /, **options: Unpack[ConnectKeywords]) -> Self:
-        """Return a client for an address, whose scheme chooses the transport: ws wss http https grpc grpcs null.
+        """Return a client for an address, whose scheme chooses the transport: ws wss http https
+        grpc grpcs null.
 
-        Without one, RACCOON_URL is read. The connection is opened when the first event goes out. ConfigError when the address or an
-        option is wrong; `raccoon_runtime.options` has them all.
+        Without one, RACCOON_URL is read. The connection is opened when the first event goes out.
+        ConfigError when the address or an option is wrong; `raccoon_runtime.options` has them all.
         """
         if url is None:
             url = os.environ.get(URL_VARIABLE)
             if not url:
-                raise ConfigError(f"the address is missing, and {URL_VARIABLE} is not set", argument="url")
+                raise ConfigError(
+                    f"the address is missing, and {URL_VARIABLE} is not set", argument="url"
+                )
         for_transport, for_client = split(options)
         # Options first: what is wrong with them is not the address's fault.
         build(ClientOptions, for_client)
@@ -134,14 +143,18 @@ class BaseClient(EventMethods[R]):
                 raise SerializationError(f"event {event.type}: {error}") from error
             return event.type, self._fitting(event.type, data)
         if not isinstance(event, Message):
-            raise SerializationError(f"{type(event).__name__} is no event; Event(type, data) makes it one")
+            raise SerializationError(
+                f"{type(event).__name__} is no event; Event(type, data) makes it one"
+            )
         if event.__event__ is None:
             told = f"{type(event).__name__} is a message but no event; Event(type, message) makes it one"
             raise SerializationError(told)
         return event.__event__, self._fitting(event.__event__, self._serializer.encode(event))
 
     def _encode_all(self, events: Iterable[object]) -> tuple[list[object], list[tuple[str, bytes]]]:
-        """Return the events, and their types and bytes; or raise for the first that has none: then nothing is sent."""
+        """Return the events, and their types and bytes; or raise for the first that has none: then
+        nothing is sent.
+        """
         if isinstance(events, (Message, Event, str, bytes, Mapping)):
             kind = events.__class__.__name__
             raise TypeError(f"send() takes a list of events, not one {kind}")
@@ -160,14 +173,18 @@ class BaseClient(EventMethods[R]):
     def _fitting(self, type: str, data: bytes) -> bytes:
         most = self._options.max_event_bytes
         if len(data) > most:
-            raise EventTooLargeError(f"event {type}: {len(data):,} bytes, of at most {most:,} (max_event_bytes=)")
+            raise EventTooLargeError(
+                f"event {type}: {len(data):,} bytes, of at most {most:,} (max_event_bytes=)"
+            )
         return data
 
     def _wait_of(self, timeout: float | None) -> float:
         """Return how long to wait; a timeout of None is the client's."""
         if timeout is None:
             return self._options.timeout
-        if isinstance(cast(object, timeout), bool) or not isinstance(cast(object, timeout), (int, float)):
+        if isinstance(cast(object, timeout), bool) or not isinstance(
+            cast(object, timeout), (int, float)
+        ):
             raise TypeError(f"timeout is a number of seconds, not {type(timeout).__name__}")
         return timeout
 
@@ -176,7 +193,9 @@ class BaseClient(EventMethods[R]):
         if delivery is None or self._closed or self._generation != process.generation():
             return
         if delivery.handle.bound:
-            warnings.warn(f"unclosed {type(self).__name__}", ResourceWarning, source=self, stacklevel=1)
+            warnings.warn(
+                f"unclosed {type(self).__name__}", ResourceWarning, source=self, stacklevel=1
+            )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport.address} {self._serializer.name}>"
@@ -185,7 +204,8 @@ class BaseClient(EventMethods[R]):
 class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
     """Sends events from asyncio. It belongs to the loop that first uses it.
 
-    Made by `connect(url)`, or from a transport that was made by hand. `async with` closes it at the end.
+    Made by `connect(url)`, or from a transport that was made by hand. `async with` closes it at the
+    end.
     """
 
     async def __aenter__(self) -> Self:
@@ -203,9 +223,10 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
     async def send(self, events: Iterable[object], /, *, timeout: float | None = None) -> list[Ack]:
         """Send many events in as few requests as fit, and return the acks: one a request.
 
-        Takes generated events, and `Event(type, data)`. SerializationError when one of them cannot be encoded, and nothing is
-        sent; BatchError when some were not acknowledged; SendTimeoutError when `timeout` seconds (30 unless said otherwise) ended
-        the wait, though not the events.
+        Takes generated events, and `Event(type, data)`. SerializationError when one of them cannot
+        be encoded, and nothing is sent; BatchError when some were not acknowledged;
+        SendTimeoutError when `timeout` seconds (30 unless said otherwise) ended the wait, though
+        not the events.
         """
         wait = self._wait_of(timeout)
         given, encoded = self._encode_all(events)
@@ -229,22 +250,30 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         return await self._accepted(*self._encode(event), math.inf)
 
     def submit_nowait(self, event: object, /) -> AckFuture:
-        """Hand over an event and return the future of its ack; QueueFull when there is no room for it now."""
+        """Hand over an event and return the future of its ack; QueueFull when there is no room for
+        it now.
+        """
         future = self._living().accept(*self._encode(event), AckFuture)
         if future is None:
             raise QueueFull("too much is pending; await submit() waits for room")
         return future
 
     def acks(self) -> AckStream:
-        """Return an iterator over the answers from now on, one a request; a failed request's ack says `ok` is False."""
+        """Return an iterator over the answers from now on, one a request; a failed request's ack
+        says `ok` is False.
+        """
         return self._living().stream(AckStream)
 
     async def flush(self, timeout: float | None = None) -> None:
-        """Wait until what was accepted so far has its outcome; SendTimeoutError when `timeout` seconds pass first."""
+        """Wait until what was accepted so far has its outcome; SendTimeoutError when `timeout`
+        seconds pass first.
+        """
         await self._bound().flush(timeout)
 
     async def close(self, timeout: float = 10.0) -> list[Undelivered]:
-        """Accept nothing more, wait for what is pending, close the connection, and give back what was not acknowledged."""
+        """Accept nothing more, wait for what is pending, close the connection, and give back what
+        was not acknowledged.
+        """
         delivery = self._bound()
         self._closed = True
         return await delivery.close(timeout)
@@ -270,7 +299,9 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
             raise full(wait)
         return future
 
-    async def _when_room(self, delivery: Delivery, type: str, data: bytes, end: float) -> AckFuture | None:
+    async def _when_room(
+        self, delivery: Delivery, type: str, data: bytes, end: float
+    ) -> AckFuture | None:
         while await delivery.room(len(data), end - _now()):
             future = delivery.accept(type, data, AckFuture)
             if future is not None:
@@ -288,7 +319,9 @@ def _now() -> float:
 
 
 def full(wait: float, futures: Sequence[BaseAckFuture] = (), count: int = 0) -> QueueFull:
-    """Return the error of who waited for room in vain; of a list some events may have been accepted before."""
+    """Return the error of who waited for room in vain; of a list some events may have been accepted
+    before.
+    """
     told = f"no room within {wait:g} s"
     if futures:
         told += f"; {len(futures)} of {count} events were accepted before, and are on their way"

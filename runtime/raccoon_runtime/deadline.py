@@ -50,6 +50,8 @@ def cancellations(task: asyncio.Task[Any]) -> int:
 
 
 def forgive(task: asyncio.Task[Any], before: int) -> bool:
-    """Take back one cancellation of our own; whether there was no other. `before` is the count that was there."""
+    """Take back one cancellation of our own; whether there was no other. `before` is the count that
+    was there.
+    """
     uncancel = getattr(task, "uncancel", None)
     return True if uncancel is None else uncancel() <= before

@@ -8,7 +8,9 @@ from types import FrameType
 
 
 def warn_caller(text: str, package: str | None = None) -> None:
-    """Warn that something is deprecated, at the first frame that is neither ours nor of the generated `package`."""
+    """Warn that something is deprecated, at the first frame that is neither ours nor of the
+    generated `package`.
+    """
     level = 2
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame, package):

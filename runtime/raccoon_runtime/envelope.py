@@ -1,8 +1,10 @@
-"""Requests and responses as bytes: `raystack.raccoon.v1beta1`, written and read by hand, in both wire forms.
+"""Requests and responses as bytes: `raystack.raccoon.v1beta1`, written and read by hand, in both
+wire forms.
 
-An event is framed once, when it is accepted. A request is a head and the frames behind it, so that sealing a batch costs a join.
-The JSON form is that of Go's `encoding/json`, not ProtoJSON: proto names, times as objects, enums as numbers, and the
-server drops keys that it does not know without a word.
+An event is framed once, when it is accepted. A request is a head and the frames behind it, so that
+sealing a batch costs a join. The JSON form is that of Go's `encoding/json`, not ProtoJSON: proto
+names, times as objects, enums as numbers, and the server drops keys that it does not know without a
+word.
 """
 
 from __future__ import annotations
@@ -42,8 +44,9 @@ class Code(IntEnum):
 class Ack:
     """The server's answer to one request.
 
-    `sent_time` is the server's, in Unix seconds. `attempts` counts how often the request went out; when that is more than once and an
-    earlier one may have been published too, `possible_duplicate` says so.
+    `sent_time` is the server's, in Unix seconds. `attempts` counts how often the request went out;
+    when that is more than once and an earlier one may have been published too, `possible_duplicate`
+    says so.
     """
 
     req_guid: str
@@ -61,7 +64,8 @@ class Ack:
         return self.code is Code.CODE_OK
 
 
-# --- PROTO -------------------------------------------------------------------------------------------------------
+# --- PROTO
+# -------------------------------------------------------------------------------------------------------
 
 _VARINTS = [bytes((n,)) for n in range(128)]
 _VARINTS += [bytes((n & 0x7F | 0x80, n >> 7)) for n in range(128, 2048)]
@@ -90,14 +94,18 @@ def frame_proto(type: str, data: bytes) -> bytes:
     if not data:
         return b"\x1a" + _varint(len(tail)) + tail
     size = _varint(len(data))
-    return b"".join((b"\x1a", _varint(1 + len(size) + len(data) + len(tail)), b"\n", size, data, tail))
+    return b"".join(
+        (b"\x1a", _varint(1 + len(size) + len(data) + len(tail)), b"\n", size, data, tail)
+    )
 
 
 def request_proto(req_guid: str, time_ns: int, frames: Sequence[bytes]) -> bytes:
     """Return a `SendEventRequest`; `frames` are from `frame_proto`."""
     guid = req_guid.encode()
     seconds, nanos = divmod(time_ns, 1_000_000_000)
-    stamp = (b"\x08" + _varint(seconds) if seconds else b"") + (b"\x10" + _varint(nanos) if nanos else b"")
+    stamp = (b"\x08" + _varint(seconds) if seconds else b"") + (
+        b"\x10" + _varint(nanos) if nanos else b""
+    )
     head = b"".join((b"\n", _varint(len(guid)), guid, b"\x12", _varint(len(stamp)), stamp))
     return b"".join((head, *frames))
 
@@ -224,7 +232,11 @@ def response_json(body: bytes) -> Ack:
     numbers: list[Any] = [found.get(name, 0) for name in ("status", "code", "sent_time")]
     reason: Any = found.get("reason", "")
     data: Any = found.get("data") or {}
-    if any(type(n) is not int for n in numbers) or not isinstance(reason, str) or not isinstance(data, dict):
+    if (
+        any(type(n) is not int for n in numbers)
+        or not isinstance(reason, str)
+        or not isinstance(data, dict)
+    ):
         raise DecodeError("not a response: a value of another type")
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     return _ack(*numbers, reason, texts)

@@ -1,34 +1,34 @@
 """Every error that raccoon_runtime raises.
 
-    RaccoonError
-    ├── ConfigError              an argument or a setting is wrong; raised before anything is sent
-    ├── SerializationError       an event cannot be encoded; nothing of its request was sent
-    │   └── EventTooLargeError   … because it is larger than a broker takes
-    ├── DecodeError              bytes or JSON are not the message they should be
-    ├── UsageError               a call that cannot be made here: from another event loop, say
-    │   └── ClosedError          the client was closed
-    ├── QueueFull                there is no room for the event; it was not accepted
-    ├── BatchError               some events of a list failed: `.acks`, `.failures`
-    └── SendError                an accepted event was not acknowledged
-        ├── RejectedError        the server cannot read the request
-        ├── TooLargeError        the server, or a proxy, takes no request of this size
-        ├── PublishError         the server could not publish to its broker
-        ├── SetupError           the server refuses this client as it is set up (also a ConfigError)
-        │   ├── AuthError        the credentials
-        │   ├── EndpointError    the address, or what is sent there
-        │   ├── RedirectError    the address is elsewhere
-        │   ├── IdentityError    the identity header is not the server's
-        │   └── TlsError         the TLS handshake failed
-        ├── IdentityTakenError   another connection has this identity
-        ├── ConnectionLimitError the server takes no more connections
-        ├── UnavailableError     the server, or a proxy before it, cannot answer now
-        ├── ConnectError         no connection; nothing was sent
-        ├── ConnectionLostError  the connection broke before the answer
-        ├── AckTimeoutError      no answer in time (also a TimeoutError)
-        ├── AnswerError          an answer came that is not a Raccoon's
-        ├── HeadersError         the function that makes the headers failed
-        ├── SendTimeoutError     the caller's `timeout=` passed; the event goes on (also a TimeoutError)
-        └── UndeliveredError     the client was closed, or its event loop ended, before the answer
+RaccoonError
+├── ConfigError              an argument or a setting is wrong; raised before anything is sent
+├── SerializationError       an event cannot be encoded; nothing of its request was sent
+│   └── EventTooLargeError   … because it is larger than a broker takes
+├── DecodeError              bytes or JSON are not the message they should be
+├── UsageError               a call that cannot be made here: from another event loop, say
+│   └── ClosedError          the client was closed
+├── QueueFull                there is no room for the event; it was not accepted
+├── BatchError               some events of a list failed: `.acks`, `.failures`
+└── SendError                an accepted event was not acknowledged
+    ├── RejectedError        the server cannot read the request
+    ├── TooLargeError        the server, or a proxy, takes no request of this size
+    ├── PublishError         the server could not publish to its broker
+    ├── SetupError           the server refuses this client as it is set up (also a ConfigError)
+    │   ├── AuthError        the credentials
+    │   ├── EndpointError    the address, or what is sent there
+    │   ├── RedirectError    the address is elsewhere
+    │   ├── IdentityError    the identity header is not the server's
+    │   └── TlsError         the TLS handshake failed
+    ├── IdentityTakenError   another connection has this identity
+    ├── ConnectionLimitError the server takes no more connections
+    ├── UnavailableError     the server, or a proxy before it, cannot answer now
+    ├── ConnectError         no connection; nothing was sent
+    ├── ConnectionLostError  the connection broke before the answer
+    ├── AckTimeoutError      no answer in time (also a TimeoutError)
+    ├── AnswerError          an answer came that is not a Raccoon's
+    ├── HeadersError         the function that makes the headers failed
+    ├── SendTimeoutError     the caller's `timeout=` passed; the event goes on (also a TimeoutError)
+    └── UndeliveredError     the client was closed, or its event loop ended, before the answer
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class ClosedError(UsageError):
 class QueueFull(RaccoonError):
     """There is no room for the event; it was not accepted.
 
-    Wait (`await client.submit(...)`), or allow more with `queue_events=` and `queue_bytes=`. Of a list, `futures` are those of the events
-    that were accepted before there was no room.
+    Wait (`await client.submit(...)`), or allow more with `queue_events=` and `queue_bytes=`. Of a
+    list, `futures` are those of the events that were accepted before there was no room.
     """
 
     futures: Sequence[BaseAckFuture] = ()
@@ -112,8 +112,8 @@ class SendError(RaccoonError):
     summary: ClassVar[str] = "the event was not acknowledged"
     remedy: ClassVar[str] = ""
     retryable: bool = False
-    # What delivery reads: whether the link failed rather than this request, and the longest that it is
-    # worth retrying, in seconds.
+    # What delivery reads: whether the link failed rather than this request, and the longest that it
+    # is worth retrying, in seconds.
     outage: ClassVar[bool] = False
     patience: ClassVar[float] = float("inf")
 
@@ -146,14 +146,18 @@ class SendError(RaccoonError):
         return f"{told}{about}. {self.remedy}".rstrip()
 
     def brief(self) -> str:
-        """Say what happened in words that may be logged: no header value, nothing that the server wrote."""
+        """Say what happened in words that may be logged: no header value, nothing that the server
+        wrote.
+        """
         code = "" if self.code is None else f" {self.code.name}"
         status = "" if self.status is None else f" {self.status}"
         cause = "" if self.__cause__ is None else f" ({type(self.__cause__).__name__})"
         return f"{type(self).__name__}{code}{status}: {self.summary}{cause}"
 
     def about(self, req_guid: str, persisted: Literal["no", "possibly"] | None = None) -> Self:
-        """Return a copy that names the request; the error of a connection is told to each request on it."""
+        """Return a copy that names the request; the error of a connection is told to each request
+        on it.
+        """
         told = type(self).__new__(type(self))
         told.args = self.args
         told.__dict__.update(self.__dict__)
@@ -179,7 +183,9 @@ class TooLargeError(SendError):
 
 
 class PublishError(SendError):
-    """The server could not publish to its broker: code 3. Other events of the request may have been published."""
+    """The server could not publish to its broker: code 3. Other events of the request may have been
+    published.
+    """
 
     summary = "the server could not publish the events"
     remedy = "Look at the broker; when only this event fails, at its type's topic and at its size."
@@ -187,7 +193,9 @@ class PublishError(SendError):
 
 
 class SetupError(SendError, ConfigError):
-    """The server refuses this client as it is set up. After a first success the client retries it as an outage."""
+    """The server refuses this client as it is set up. After a first success the client retries it
+    as an outage.
+    """
 
     summary = "the server refuses this client as it is set up"
     outage = True
@@ -204,10 +212,14 @@ class AuthError(SetupError):
 
 
 class EndpointError(SetupError):
-    """There is no Raccoon at this address, or it is spoken to in the wrong way: 404, 405, UNIMPLEMENTED, …"""
+    """There is no Raccoon at this address, or it is spoken to in the wrong way: 404, 405,
+    UNIMPLEMENTED, …
+    """
 
     summary = "there is no Raccoon at this address"
-    remedy = "Check the URL, path included; a Raccoon's is /api/v1/events, and its gRPC port is another."
+    remedy = (
+        "Check the URL, path included; a Raccoon's is /api/v1/events, and its gRPC port is another."
+    )
 
 
 class RedirectError(SetupError):
@@ -232,7 +244,9 @@ class TlsError(SetupError):
 
 
 class IdentityTakenError(SendError):
-    """Another connection has this identity: code 5. Often one's own ghost, which the server forgets in 60 s."""
+    """Another connection has this identity: code 5. Often one's own ghost, which the server forgets
+    in 60 s.
+    """
 
     summary = "another connection has this identity"
     remedy = "Give each process an identity of its own, or leave it to the client to make one."
@@ -251,7 +265,9 @@ class ConnectionLimitError(SendError):
 
 
 class UnavailableError(SendError):
-    """The server, or a proxy before it, cannot answer now: 408, 429, 5xx, UNAVAILABLE and other gRPC statuses."""
+    """The server, or a proxy before it, cannot answer now: 408, 429, 5xx, UNAVAILABLE and other
+    gRPC statuses.
+    """
 
     summary = "the server cannot answer now"
     remedy = "Look at the server and at what stands before it."
@@ -281,7 +297,9 @@ class AckTimeoutError(SendError, TimeoutError):
     """No answer in time: `ack_timeout=`, 30 s unless said otherwise."""
 
     summary = "the server did not answer in time"
-    remedy = "Look at the server's load and at its broker; with EVENT_ACK=1 it answers after publishing."
+    remedy = (
+        "Look at the server's load and at its broker; with EVENT_ACK=1 it answers after publishing."
+    )
     retryable = True
     outage = True
 
@@ -305,7 +323,8 @@ class HeadersError(SendError):
 
 
 class SendTimeoutError(SendError, TimeoutError):
-    """The caller's `timeout=` passed. It ended the wait, not the event, which goes on until its retries are spent.
+    """The caller's `timeout=` passed. It ended the wait, not the event, which goes on until its
+    retries are spent.
 
     `futures` are those of the events that were still pending, `future` the first of them.
     """
@@ -318,7 +337,9 @@ class SendTimeoutError(SendError, TimeoutError):
 
     @property
     def future(self) -> AckFuture | SyncAckFuture | None:
-        """The future of the first event that is still pending, of the kind that this client's `submit` gives."""
+        """The future of the first event that is still pending, of the kind that this client's
+        `submit` gives.
+        """
         first: Any = self.futures[0] if self.futures else None
         return first
 

@@ -12,10 +12,11 @@ _TYPE = re.compile(r"[A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What other Raccoon clients send: a type, which picks the topic, and data of the serializer's kind.
+    """What other Raccoon clients send: a type, which picks the topic, and data of the serializer's
+    kind.
 
-    `Event("page", {"any": "json"})` goes with JSON, `Event("page", message)` with both. A generated event needs no
-    wrapping. SerializationError when the type cannot be part of a topic's name.
+    `Event("page", {"any": "json"})` goes with JSON, `Event("page", message)` with both. A generated
+    event needs no wrapping. SerializationError when the type cannot be part of a topic's name.
     """
 
     type: str
@@ -26,4 +27,6 @@ class Event:
         if not isinstance(kind, str):
             raise SerializationError(f"an event's type is text, not {kind.__class__.__name__}")
         if not _TYPE.fullmatch(kind):
-            raise SerializationError(f"event type {kind[:80]!r}: letters, digits, '.', '_' and '-' make a topic's name")
+            raise SerializationError(
+                f"event type {kind[:80]!r}: letters, digits, '.', '_' and '-' make a topic's name"
+            )

@@ -13,7 +13,8 @@ from .errors import ConfigError, HeadersError
 Headers: TypeAlias = (
     "Mapping[str, str] | Callable[[], Mapping[str, str]] | Callable[[], Awaitable[Mapping[str, str]]]"
 )
-"""What `headers=` takes: a mapping, or a function (async or not) that gives one, fresh each time."""
+"""What `headers=` takes: a mapping, or a function (async or not) that gives one, fresh each time.
+"""
 
 # What the protocol fixes, and what HTTP's own machinery writes.
 _RESERVED = {
@@ -31,9 +32,13 @@ _GRPC_VALUE = re.compile(r"[ -~]+")
 
 
 def checked(headers: Any, argument: str = "headers") -> dict[str, str]:
-    """Return the mapping as a dict; ConfigError when a name or a value cannot be a header. Values are never told."""
+    """Return the mapping as a dict; ConfigError when a name or a value cannot be a header. Values
+    are never told.
+    """
     if not isinstance(headers, Mapping):
-        raise ConfigError(f"a mapping of names to values belongs here, not {_kind(headers)}", argument=argument)
+        raise ConfigError(
+            f"a mapping of names to values belongs here, not {_kind(headers)}", argument=argument
+        )
     found: dict[str, str] = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -41,7 +46,9 @@ def checked(headers: Any, argument: str = "headers") -> dict[str, str]:
         if not isinstance(value, str):
             raise ConfigError(f"{name}: a value is text, not {_kind(value)}", argument=argument)
         if _CONTROL.search(value):
-            raise ConfigError(f"{name}: a value holds no newline or control character", argument=argument)
+            raise ConfigError(
+                f"{name}: a value holds no newline or control character", argument=argument
+            )
         if name.lower() in _RESERVED or name.lower().startswith("sec-websocket-"):
             raise ConfigError(f"{name} is the client's own to write", argument=argument)
         found[name] = value
@@ -49,7 +56,9 @@ def checked(headers: Any, argument: str = "headers") -> dict[str, str]:
 
 
 def checked_for_grpc(headers: Mapping[str, str], argument: str = "headers") -> dict[str, str]:
-    """Return them as metadata; ConfigError when gRPC, which is narrower than HTTP, cannot carry one."""
+    """Return them as metadata; ConfigError when gRPC, which is narrower than HTTP, cannot carry
+    one.
+    """
     found: dict[str, str] = {}
     for name, value in headers.items():
         key = name.lower()
@@ -66,10 +75,16 @@ def _kind(value: object) -> str:
 
 
 class HeaderSource:
-    """Gives the headers of a connection or a request: the caller's, and the identity when the caller sends none."""
+    """Gives the headers of a connection or a request: the caller's, and the identity when the
+    caller sends none.
+    """
 
     def __init__(
-        self, headers: Headers | None, identity_header: str | None, client_name: str, userinfo: str | None = None
+        self,
+        headers: Headers | None,
+        identity_header: str | None,
+        client_name: str,
+        userinfo: str | None = None,
     ) -> None:
         self.varies = callable(headers)
         self._make = headers if callable(headers) else None

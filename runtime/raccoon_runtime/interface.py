@@ -1,4 +1,6 @@
-"""What generated packages import besides messages and clients: their version check and their lazy faces."""
+"""What generated packages import besides messages and clients: their version check and their lazy
+faces.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _ROOT_MODULES = frozenset({"client"})
 
 
 def require(interface: int, package: str) -> None:
-    """Check that `package` was generated for this runtime; an ImportError says which of the two to update."""
+    """Check that `package` was generated for this runtime; an ImportError says which of the two to
+    update.
+    """
     if interface == INTERFACE:
         return
     if interface > INTERFACE:
@@ -29,7 +33,9 @@ def require(interface: int, package: str) -> None:
 
 
 def package_path(package: str) -> str:
-    """Return the dotted Python path of a proto package below the generated root: `import.client` → `import_.client_`."""
+    """Return the dotted Python path of a proto package below the generated root: `import.client` →
+    `import_.client_`.
+    """
     return ".".join(
         part + "_" if keyword.iskeyword(part) or part in _ROOT_MODULES else part
         for part in package.split(".")
@@ -39,10 +45,11 @@ def package_path(package: str) -> str:
 def lazy(
     package: str, modules: Mapping[str, str]
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__all__`, `__getattr__` and `__dir__` of a package whose names live in modules below it.
+    """Return `__all__`, `__getattr__` and `__dir__` of a package whose names live in modules below
+    it.
 
-    `modules` maps each module, relative to the package, to the names that are exported from it, with spaces between. A module is
-    imported when a name of it is first asked for.
+    `modules` maps each module, relative to the package, to the names that are exported from it,
+    with spaces between. A module is imported when a name of it is first asked for.
     """
     places = {name: module for module, names in modules.items() for name in names.split()}
     exported = sorted(places)

@@ -44,9 +44,9 @@ def field(
 ) -> Any:
     """Return a dataclass field that says all that the codec needs.
 
-    `type` is a proto scalar, `enum`, `message`, the full name of a well-known type that is a plain Python value,
-    or `map<K, V>` of these; `of` gives the class of an enum or a message. `name` and `json` are the proto and
-    JSON names where they do not follow from Python's.
+    `type` is a proto scalar, `enum`, `message`, the full name of a well-known type that is a plain
+    Python value, or `map<K, V>` of these; `of` gives the class of an enum or a message. `name` and
+    `json` are the proto and JSON names where they do not follow from Python's.
     """
     spec = Spec(
         number, type, of, repeated, optional, oneof, packed, name, json, required, auto, deprecated
@@ -115,9 +115,10 @@ class _CodecAttribute:
 class Message(betterproto2.Message):
     """The base of every generated dataclass.
 
-    Two messages are equal when they are of one class and their fields and unknown fields are; NaN equals NaN here.
-    Messages can be changed, so they have no hash. A copy shares the fields' values, a deep copy does not; both, and
-    a pickled one, keep unknown fields. A message is true when something in it is set.
+    Two messages are equal when they are of one class and their fields and unknown fields are; NaN
+    equals NaN here. Messages can be changed, so they have no hash. A copy shares the fields'
+    values, a deep copy does not; both, and a pickled one, keep unknown fields. A message is true
+    when something in it is set.
     """
 
     __proto__: ClassVar[str] = ""
@@ -172,7 +173,9 @@ class Message(betterproto2.Message):
         write_delimited(stream, data) if delimit else stream.write(data)
 
     def load(self, stream: Any, size: int | None = None) -> Self:
-        """Read from a stream to its end, or `size` bytes, or one delimited message, into this one; return it."""
+        """Read from a stream to its end, or `size` bytes, or one delimited message, into this one;
+        return it.
+        """
         source = cast(BinaryIO, stream)
         if size == SIZE_DELIMITED:
             data = read_delimited(source)
@@ -191,10 +194,11 @@ class Message(betterproto2.Message):
         casing: Casing = Casing.CAMEL,
         include_default_values: bool = False,
     ) -> dict[str, Any]:
-        """Return the message as a dict of ProtoJSON, or of Python's own values with `OutputFormat.PYTHON`.
+        """Return the message as a dict of ProtoJSON, or of Python's own values with
+        `OutputFormat.PYTHON`.
 
-        Keys are the JSON names, or with `Casing.SNAKE` the proto names. With `include_default_values` fields that are not
-        set are in it too, as their defaults or None.
+        Keys are the JSON names, or with `Casing.SNAKE` the proto names. With
+        `include_default_values` fields that are not set are in it too, as their defaults or None.
         """
         found: dict[str, Any] = codec.to_dict(
             self,
@@ -213,11 +217,13 @@ class Message(betterproto2.Message):
 
     def to_json(
         self,
-        indent: None | int | str = None,
+        indent: int | str | None = None,
         include_default_values: bool = False,
         casing: Casing = Casing.CAMEL,
     ) -> str:
-        """Return the message as ProtoJSON; the parameters are those of `to_dict`, and `indent` is json.dumps's."""
+        """Return the message as ProtoJSON; the parameters are those of `to_dict`, and `indent` is
+        json.dumps's.
+        """
         return codec.dump_json(
             self,
             indent=indent,
@@ -231,7 +237,9 @@ class Message(betterproto2.Message):
         return cls.__codec__.from_json(value, ignore_unknown_fields)
 
     def is_set(self, name: str) -> bool:
-        """Return whether the field of that (Python) name differs from its default; not None, where it has presence."""
+        """Return whether the field of that (Python) name differs from its default; not None, where
+        it has presence.
+        """
         value = getattr(self, name)
         if isinstance(value, float) and not value:
             # -0.0 equals the default, and is another number.
@@ -239,7 +247,9 @@ class Message(betterproto2.Message):
         return bool(value != self._get_field_default(name))
 
     def which_one_of(self, group_name: str) -> tuple[str, Any]:
-        """Return the name and the value of the member of a oneof that is set, or an empty name and None."""
+        """Return the name and the value of the member of a oneof that is set, or an empty name and
+        None.
+        """
         return betterproto2.which_one_of(self, group_name)
 
     def __eq__(self, other: object) -> bool:
@@ -253,7 +263,9 @@ class Message(betterproto2.Message):
 
     def __repr__(self) -> str:
         name = type(self).__qualname__.rpartition("<locals>.")[2]
-        parts = [f"{name}={getattr(self, name)!r}" for name in specs(type(self)) if self.is_set(name)]
+        parts = [
+            f"{name}={getattr(self, name)!r}" for name in specs(type(self)) if self.is_set(name)
+        ]
         return f"{name}({', '.join(parts)})"
 
     def __bool__(self) -> bool:
@@ -339,7 +351,8 @@ def _betterproto_field(spec: Spec) -> FieldMetadata:
 class Enum(IntEnum):
     """The base of every generated enum.
 
-    A number that has no member makes a value with an empty name: enums are open, and what was received is kept.
+    A number that has no member makes a value with an empty name: enums are open, and what was
+    received is kept.
     """
 
     __proto__ = ""
@@ -381,7 +394,9 @@ class Enum(IntEnum):
 
     @classmethod
     def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
-        """Return the numbers of the proto names that Python could not spell, as betterproto2 has it."""
+        """Return the numbers of the proto names that Python could not spell, as betterproto2 has
+        it.
+        """
         return {proto_name: cls[name].value for name, proto_name in cls.__renamed__.items()}
 
     def __str__(self) -> str:

@@ -37,7 +37,9 @@ def _number(least: float, *, above: bool = False, none: bool = False) -> Callabl
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
             raise ConfigError(f"a number belongs here, not {type(value).__name__}", argument=name)
         if value < least or (above and value == least):
-            raise ConfigError(f"{value} is too small; {'above' if above else 'at least'} {least:g}", argument=name)
+            raise ConfigError(
+                f"{value} is too small; {'above' if above else 'at least'} {least:g}", argument=name
+            )
         return value
 
     return check
@@ -73,7 +75,9 @@ def _wire(name: str, value: Any) -> Wire:
 def _serializer(name: str, value: Any) -> Serializer:
     found = serializer_named(value) if isinstance(value, str) else value
     if found is None or not isinstance(found, Serializer):
-        raise ConfigError("JSON, JSON_PROTO_NAMES, PROTO or one of your own belongs here", argument=name)
+        raise ConfigError(
+            "JSON, JSON_PROTO_NAMES, PROTO or one of your own belongs here", argument=name
+        )
     return found
 
 
@@ -144,7 +148,10 @@ class ClientOptions(_Options):
     def retry(self) -> Retry:
         """How often to try again."""
         return Retry(
-            count=self.retry_count, wait=self.retry_wait, max_wait=self.retry_max_wait, budget=self.retry_budget
+            count=self.retry_count,
+            wait=self.retry_wait,
+            max_wait=self.retry_max_wait,
+            budget=self.retry_budget,
         )
 
 

@@ -1,7 +1,7 @@
 """Forks: noticing one, and leaving alone what the child inherited.
 
-A child shares the parent's epoll with it: closing an inherited loop, or a connection of one, takes it away from the
-parent too. So a child starts anew and never lets what it inherited be finalised.
+A child shares the parent's epoll with it: closing an inherited loop, or a connection of one, takes
+it away from the parent too. So a child starts anew and never lets what it inherited be finalised.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ def generation() -> int:
 
 
 def leave_alone(*things: object) -> None:
-    """Keep these for the life of the process, its shutdown included: their finalisers would reach into the parent."""
+    """Keep these for the life of the process, its shutdown included: their finalisers would reach
+    into the parent.
+    """
     _inherited.extend(things)
     try:
         import ctypes

@@ -16,7 +16,8 @@ MOST_RETRY_AFTER = 300.0
 class Retry:
     """Full jitter under a doubling ceiling, until the count or the budget is spent.
 
-    `count` is the number of retries, None for as many as the budget allows; times are in seconds, the budget from the first failure on.
+    `count` is the number of retries, None for as many as the budget allows; times are in seconds,
+    the budget from the first failure on.
     """
 
     count: int | None = None
@@ -30,14 +31,18 @@ class Retry:
         return max(random.uniform(0.0, ceiling), floor or 0.0)
 
     def spent(self, failures: int, since_first: float, patience: float = math.inf) -> bool:
-        """Whether there is no retry left; `patience` shortens the budget for what does not get better."""
+        """Whether there is no retry left; `patience` shortens the budget for what does not get
+        better.
+        """
         if self.count is not None and failures > self.count:
             return True
         return since_first >= min(self.budget, patience)
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, clamped; None when it is missing or makes no sense."""
+    """Return the seconds that a Retry-After header asks for, clamped; None when it is missing or
+    makes no sense.
+    """
     if value is None:
         return None
     text = value.strip()

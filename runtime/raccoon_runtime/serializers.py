@@ -27,7 +27,9 @@ class Serializer(Protocol):
         ...
 
     def encode(self, value: object) -> bytes:
-        """Return the bytes of an event's data: a generated message, or what else this serializer takes."""
+        """Return the bytes of an event's data: a generated message, or what else this serializer
+        takes.
+        """
         ...
 
     def encode_fields(self, event: type[Message], fields: dict[str, Any]) -> bytes:
@@ -36,7 +38,9 @@ class Serializer(Protocol):
 
 
 class ProtoSerializer:
-    """Protobuf: generated messages, and any object with `SerializeToString` or `__bytes__` of a message."""
+    """Protobuf: generated messages, and any object with `SerializeToString` or `__bytes__` of a
+    message.
+    """
 
     name = "PROTO"
 
@@ -45,14 +49,22 @@ class ProtoSerializer:
         if isinstance(value, Message):
             return codec.of(type(value)).encode_event(value)
         write: Any = getattr(value, "SerializeToString", None) or getattr(value, "__bytes__", None)
-        if write is None or isinstance(value, (type, bytes, bytearray, memoryview, str, os.PathLike)):
-            raise SerializationError(f"{_kind(value)} is no protobuf message; the serializer PROTO takes nothing else")
+        if write is None or isinstance(
+            value, (type, bytes, bytearray, memoryview, str, os.PathLike)
+        ):
+            raise SerializationError(
+                f"{_kind(value)} is no protobuf message; the serializer PROTO takes nothing else"
+            )
         try:
             written = write()
         except Exception as error:
-            raise SerializationError(f"{_kind(value)} cannot be written: {type(error).__name__}") from error
+            raise SerializationError(
+                f"{_kind(value)} cannot be written: {type(error).__name__}"
+            ) from error
         if not isinstance(written, bytes):
-            raise SerializationError(f"{_kind(value)} writes itself as {_kind(written)}, not as bytes")
+            raise SerializationError(
+                f"{_kind(value)} writes itself as {_kind(written)}, not as bytes"
+            )
         return written
 
     def encode_fields(self, event: type[Message], fields: dict[str, Any]) -> bytes:
@@ -96,7 +108,9 @@ class JsonSerializer:
 
     def _other(self, value: object) -> object:
         if isinstance(value, Message):
-            return orjson.Fragment(codec.of(type(value)).to_json(value, proto_names=self._proto_names))
+            return orjson.Fragment(
+                codec.of(type(value)).to_json(value, proto_names=self._proto_names)
+            )
         if isinstance(value, datetime):
             if value.tzinfo is None:
                 raise SerializationError("a datetime without a time zone")
@@ -118,7 +132,11 @@ JSON = JsonSerializer()
 JSON_PROTO_NAMES = JsonSerializer(proto_names=True)
 """ProtoJSON with the fields named as in the schema."""
 
-_BY_NAME: dict[str, Serializer] = {"proto": PROTO, "json": JSON, "json_proto_names": JSON_PROTO_NAMES}
+_BY_NAME: dict[str, Serializer] = {
+    "proto": PROTO,
+    "json": JSON,
+    "json_proto_names": JSON_PROTO_NAMES,
+}
 
 
 def serializer_named(name: str) -> Serializer | None:

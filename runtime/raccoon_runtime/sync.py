@@ -16,7 +16,7 @@ from typing_extensions import Self, Unpack
 
 from . import process
 from .client import BaseClient, collect, full
-from .delivery import Delivery, Stats, SyncAckFuture, SyncAckStream, Undelivered
+from .delivery import Delivery, SyncAckFuture, SyncAckStream, Undelivered
 from .delivery.future import overdue
 from .envelope import Ack
 from .errors import QueueFull, UsageError
@@ -29,7 +29,9 @@ CLOSE_TIMEOUT = 10.0
 
 
 class LoopThread:
-    """An event loop that runs in a daemon thread until it is stopped; `first` is called in it first."""
+    """An event loop that runs in a daemon thread until it is stopped; `first` is called in it
+    first.
+    """
 
     def __init__(self, first: Callable[[], object]) -> None:
         self.loop = asyncio.new_event_loop()
@@ -74,10 +76,12 @@ class LoopThread:
 
 
 class SyncClient(BaseClient[Ack]):
-    """Sends events without asyncio, from any number of threads; also where an event loop is running.
+    """Sends events without asyncio, from any number of threads; also where an event loop is
+    running.
 
-    Made by `connect(url)`, or from a transport that was made by hand. `with` closes it at the end, and so does the end of the interpreter.
-    In the child of a fork it starts anew: nothing pending, another identity, a thread of its own.
+    Made by `connect(url)`, or from a transport that was made by hand. `with` closes it at the end,
+    and so does the end of the interpreter. In the child of a fork it starts anew: nothing pending,
+    another identity, a thread of its own.
     """
 
     def __init__(self, transport: Transport, /, **options: Unpack[ClientKeywords]) -> None:
@@ -100,9 +104,10 @@ class SyncClient(BaseClient[Ack]):
     def send(self, events: Iterable[object], /, *, timeout: float | None = None) -> list[Ack]:
         """Send many events in as few requests as fit, and return the acks: one a request.
 
-        Takes generated events, and `Event(type, data)`. SerializationError when one of them cannot be encoded, and nothing is
-        sent; BatchError when some were not acknowledged; SendTimeoutError when `timeout` seconds (30 unless said otherwise) ended
-        the wait, though not the events; QueueFull when there was no room within 5 s.
+        Takes generated events, and `Event(type, data)`. SerializationError when one of them cannot
+        be encoded, and nothing is sent; BatchError when some were not acknowledged;
+        SendTimeoutError when `timeout` seconds (30 unless said otherwise) ended the wait, though
+        not the events; QueueFull when there was no room within 5 s.
         """
         wait = self._wait_of(timeout)
         given, encoded = self._encode_all(events)
@@ -119,31 +124,41 @@ class SyncClient(BaseClient[Ack]):
         return collect(given, futures)
 
     def submit(self, event: object, /) -> SyncAckFuture:
-        """Hand over an event, waiting up to 5 s for room, and return the future of its ack; QueueFull after that."""
+        """Hand over an event, waiting up to 5 s for room, and return the future of its ack;
+        QueueFull after that.
+        """
         future = self._accepted(*self._encode(event), math.inf)
         if future is None:
             raise full(self._options.room_timeout)
         return future
 
     def submit_nowait(self, event: object, /) -> SyncAckFuture:
-        """Hand over an event and return the future of its ack; QueueFull when there is no room for it now."""
+        """Hand over an event and return the future of its ack; QueueFull when there is no room for
+        it now.
+        """
         future = self._living().accept(*self._encode(event), SyncAckFuture)
         if future is None:
             raise QueueFull("too much is pending; submit() waits for room")
         return future
 
     def acks(self) -> SyncAckStream:
-        """Return an iterator over the answers from now on, one a request; a failed request's ack says `ok` is False."""
+        """Return an iterator over the answers from now on, one a request; a failed request's ack
+        says `ok` is False.
+        """
         return self._living().stream(SyncAckStream)
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait until what was accepted so far has its outcome; SendTimeoutError when `timeout` seconds pass first."""
+        """Wait until what was accepted so far has its outcome; SendTimeoutError when `timeout`
+        seconds pass first.
+        """
         delivery = self._elsewhere()
         if not self._closed:
             self._thread.run(delivery.flush(timeout))
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> list[Undelivered]:
-        """Accept nothing more, wait for what is pending, close the connection, and give back what was not acknowledged."""
+        """Accept nothing more, wait for what is pending, close the connection, and give back what
+        was not acknowledged.
+        """
         delivery = self._elsewhere()
         with self._closing:
             if self._closed:
@@ -178,11 +193,21 @@ class SyncClient(BaseClient[Ack]):
                 return future
         return None
 
+    def _close_at_exit(self) -> None:
+        if self._generation != process.generation():
+            return  # a fork's child closes what it has used itself
+        left = self.close()
+        if left:
+            told = "%d event%s not delivered when the interpreter ended"
+            self._options.logger.error(told, len(left), "s" * (len(left) > 1))
+
     def _elsewhere(self) -> Delivery:
         """Return the delivery, for a call that waits for it: so not from its own thread."""
         delivery = self._living()
         if delivery.handle.here():
-            raise UsageError("the client's own thread (a callback, or headers=) cannot wait for the client")
+            raise UsageError(
+                "the client's own thread (a callback, or headers=) cannot wait for the client"
+            )
         return delivery
 
     def _after_fork(self) -> None:
@@ -205,9 +230,8 @@ _open: weakref.WeakSet[SyncClient] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """What is still open when the interpreter ends gets the time of a close; `close()` says what was lost."""
+    """What is still open when the interpreter ends gets the time of a close; `close()` says what
+    was lost.
+    """
     for client in list(_open):
-        if client.started_here():
-            left = client.close()
-            if left:
-                client.lost(len(left))
+        client._close_at_exit()  # pyright: ignore[reportPrivateUsage]

@@ -30,7 +30,8 @@ _PREFIX = "type.googleapis.com/"
 class Any(Message, proto="google.protobuf.Any"):
     """A message of any type, as its bytes and a URL that names the type.
 
-    In ProtoJSON it is shown as what it holds, where that is of the same generated package or a well-known type.
+    In ProtoJSON it is shown as what it holds, where that is of the same generated package or a
+    well-known type.
     """
 
     type_url: str = field(1, "string")
@@ -47,7 +48,9 @@ class Any(Message, proto="google.protobuf.Any"):
         return self.type_url.rpartition("/")[2] == message.__proto__
 
     def unpack(self, message: type[M]) -> M:
-        """Return what it holds; TypeError when that is of another class, DecodeError when it cannot be read."""
+        """Return what it holds; TypeError when that is of another class, DecodeError when it cannot
+        be read.
+        """
         if not self.holds(message):
             raise TypeError(f"an Any of {self.type_url!r} holds no {message.__proto__}")
         return message.parse(self.value)

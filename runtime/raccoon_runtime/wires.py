@@ -1,4 +1,6 @@
-"""The two wires: how a request becomes bytes. Independent of the serializer, by which an event does."""
+"""The two wires: how a request becomes bytes. Independent of the serializer, by which an event
+does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from .envelope import Ack
 class Wire:
     """One form of requests and responses.
 
-    `content_type` is what REST names it, byte for byte; `text` says whether a WebSocket frame of it is one of text.
+    `content_type` is what REST names it, byte for byte; `text` says whether a WebSocket frame of it
+    is one of text.
     """
 
     name: str

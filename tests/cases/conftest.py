@@ -1,4 +1,6 @@
-"""Golden cases: a directory each, found and not listed. `pytest tests/cases --update` rewrites what is expected."""
+"""Golden cases: a directory each, found and not listed. `pytest tests/cases --update` rewrites what
+is expected.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,14 @@ collect_ignore_glob = ["*/*"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--update", action="store_true", help="rewrite the golden cases' expectations"
-    )
+    parser.addoption("--update", action="store_true", help="rewrite the golden cases' expectations")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One directory: `input/`, perhaps `args.txt` or `pyproject.toml`, and `expected/` or `stderr.txt`."""
+    """One directory: `input/`, perhaps `args.txt` or `pyproject.toml`, and `expected/` or
+    `stderr.txt`.
+    """
 
     directory: Path
 

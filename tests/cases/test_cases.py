@@ -22,9 +22,7 @@ def test_output(case: Case, generate: Generate, request: pytest.FixtureRequest) 
     result, out = generate(case)
     if request.config.getoption("update", default=False):
         _update(case, result, out)
-    assert (
-        case.expected.exists() != case.stderr.exists()
-    ), "a case expects files or an error"
+    assert case.expected.exists() != case.stderr.exists(), "a case expects files or an error"
     if case.stderr.exists():
         assert (result.exit_code, result.stderr) == (2, case.stderr.read_text("utf-8"))
         assert not out.exists()
@@ -35,9 +33,7 @@ def test_output(case: Case, generate: Generate, request: pytest.FixtureRequest) 
 
 
 def _update(case: Case, result: Result, out: Path) -> None:
-    assert result.exception is None or isinstance(
-        result.exception, SystemExit
-    ), result.exception
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     shutil.rmtree(case.expected, ignore_errors=True)
     case.stderr.unlink(missing_ok=True)
     if result.exit_code == 0:

@@ -22,9 +22,7 @@ message PageEvent {
   string name = 1;
 }
 """
-CLICK = PAGE.replace("Page", "Click").replace(
-    "A page was shown", "Something was clicked"
-)
+CLICK = PAGE.replace("Page", "Click").replace("A page was shown", "Something was clicked")
 
 
 @dataclass(frozen=True)
@@ -49,14 +47,10 @@ class Project:
 
     def bare(self, *arguments: str) -> Result:
         result = CliRunner().invoke(command, arguments)
-        assert result.exception is None or isinstance(
-            result.exception, SystemExit
-        ), result.exc_info
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
         return result
 
-    def process(
-        self, *arguments: str, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def process(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command in a process of its own."""
         return subprocess.run(
             [sys.executable, "-m", "raccoon_codegen", *arguments],

@@ -98,9 +98,7 @@ def remove_schema(project: Project) -> None:
 
 def shadow_import(project: Project) -> None:
     """The import is found in the schemas' own directory now, which is looked into first."""
-    text = (
-        'syntax = "proto3";\npackage acme;\nmessage Money {\n  int64 shadowed = 1;\n}\n'
-    )
+    text = 'syntax = "proto3";\npackage acme;\nmessage Money {\n  int64 shadowed = 1;\n}\n'
     project.schema("acme/money.proto", text)
 
 
@@ -115,9 +113,7 @@ def shadow_import(project: Project) -> None:
         shadow_import,
     ],
 )
-def test_changed_inputs_are_noticed(
-    fresh: Project, change: Callable[[Project], None]
-) -> None:
+def test_changed_inputs_are_noticed(fresh: Project, change: Callable[[Project], None]) -> None:
     before = fresh.files()
     change(fresh)
     assert fresh.run("-I", "vendor").exit_code == 0
@@ -132,9 +128,7 @@ def _generated(project: Project) -> dict[str, str]:
 
 def _config(out: str = "generated") -> Config:
     roots = (Path("vendor"),)
-    return Settings(
-        schemas=(Path("schemas"),), out=Path(out), import_roots=roots
-    ).config()
+    return Settings(schemas=(Path("schemas"),), out=Path(out), import_roots=roots).config()
 
 
 def test_broken_import_is_noticed(fresh: Project) -> None:
@@ -167,12 +161,8 @@ def swap_outputs(project: Project) -> None:
     other.write_text(text)
 
 
-@pytest.mark.parametrize(
-    "change", [edit_output, remove_output, add_stale_output, swap_outputs]
-)
-def test_changed_outputs_are_noticed(
-    fresh: Project, change: Callable[[Project], None]
-) -> None:
+@pytest.mark.parametrize("change", [edit_output, remove_output, add_stale_output, swap_outputs])
+def test_changed_outputs_are_noticed(fresh: Project, change: Callable[[Project], None]) -> None:
     before = fresh.files()
     change(fresh)
     assert fresh.files() != before
@@ -194,16 +184,12 @@ def test_changed_options_are_noticed(fresh: Project, options: list[str]) -> None
     assert fresh.run("-I", "vendor").exit_code == 0
     assert fresh.files()["client.py"] == before
     result = fresh.run("-I", "vendor", *options)
-    assert (
-        result.exit_code == 0 and fresh.files()["client.py"] != before
-    ) or result.exit_code == 2
+    assert (result.exit_code == 0 and fresh.files()["client.py"] != before) or result.exit_code == 2
 
 
 def test_changed_override_is_noticed(fresh: Project) -> None:
     settings = fresh.root / "pyproject.toml"
-    settings.write_text(
-        '[tool.raccoon-codegen.overrides."shop.v1.PageEvent"]\nname = "seen"\n'
-    )
+    settings.write_text('[tool.raccoon-codegen.overrides."shop.v1.PageEvent"]\nname = "seen"\n')
     assert fresh.run("-I", "vendor").exit_code == 0
     assert "send_seen_event" in fresh.files()["client.py"]
 
@@ -216,9 +202,7 @@ def test_another_generator_is_noticed(
     assert protoc == ["run"]
 
 
-def test_only_what_changed_is_rendered(
-    fresh: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_what_changed_is_rendered(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from raccoon_codegen import render
 
     rendered: list[str] = []
@@ -236,9 +220,7 @@ def test_only_what_changed_is_rendered(
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense", b"{}", b"\xff\xfe", b"0\n{}"])
-def test_a_damaged_record_is_harmless(
-    fresh: Project, protoc: list[str], damage: bytes
-) -> None:
+def test_a_damaged_record_is_harmless(fresh: Project, protoc: list[str], damage: bytes) -> None:
     (record,) = records(fresh)
     record.write_bytes(damage)
     edit_output(fresh)
@@ -255,9 +237,7 @@ def test_every_flipped_byte_is_noticed(fresh: Project) -> None:
     config = _config()
     assert cache.load(config) is not None
     for position in range(0, len(whole), 97):
-        record.write_bytes(
-            whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :]
-        )
+        record.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
         assert cache.load(config) is None, position
 
 
@@ -268,9 +248,7 @@ def test_a_record_of_another_shape_is_none(fresh: Project) -> None:
         assert cache.load(_config()) is None
 
 
-def test_without_a_place_for_it(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_place_for_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = project.root / "blocked"
     blocked.write_text("a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
@@ -278,18 +256,14 @@ def test_without_a_place_for_it(
 
 
 def test_without_a_home(project: Project) -> None:
-    environment = {
-        k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME")
-    }
+    environment = {k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME")}
     # As os.path.expanduser does for a user without an entry in the system's list of them.
     code = (
         "import os, runpy; os.path.expanduser = lambda path: path; "
         "runpy.run_module('raccoon_codegen', run_name='__main__')"
     )
     command = [sys.executable, "-c", code, "schemas", "-o", "generated"]
-    done = subprocess.run(
-        command, cwd=project.root, env=environment, capture_output=True
-    )
+    done = subprocess.run(command, cwd=project.root, env=environment, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
     assert "client.py" in project.files()
     assert not (project.root / "~").exists()
@@ -346,11 +320,10 @@ def test_many_at_once(project: Project) -> None:
     command = [sys.executable, "-m", "raccoon_codegen", "schemas", "-o", "generated"]
     for _ in range(2):
         running = [
-            subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE)
-            for _ in range(4)
+            subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE) for _ in range(4)
         ]
-        assert [
-            (process.communicate()[1], process.returncode) for process in running
-        ] == [(b"", 0)] * 4
+        assert [(process.communicate()[1], process.returncode) for process in running] == [
+            (b"", 0)
+        ] * 4
         assert project.run("--check").exit_code == 0
         project.schema("shop/v1/page0.proto", CLICK)

@@ -86,10 +86,7 @@ class TestCheck:
         assert result.exit_code == 1
         assert "--- generated/shop/v1/click_pb.py\n+++ /dev/null\n" in result.stdout
         assert "--- /dev/null\n+++ generated/shop/__init__.py\n" in result.stdout
-        assert (
-            '-    """No page was shown."""\n+    """A page was shown."""\n'
-            in result.stdout
-        )
+        assert '-    """No page was shown."""\n+    """A page was shown."""\n' in result.stdout
         assert project.files() == before
 
     def test_quietly(self, project: Project) -> None:
@@ -120,9 +117,7 @@ def test_diff_of_a_file_without_a_last_line_end(project: Project) -> None:
 def test_fail_on_change(project: Project) -> None:
     first = project.run("--fail-on-change")
     assert first.exit_code == 1
-    assert (
-        first.output == "generated: 6 files written; add what changed to the commit\n"
-    )
+    assert first.output == "generated: 6 files written; add what changed to the commit\n"
     second = project.run("--fail-on-change")
     assert (second.exit_code, second.output) == (0, "")
 
@@ -166,9 +161,7 @@ def test_progress_and_summary_on_a_terminal(project: Project) -> None:
     assert shown.rstrip().endswith("s)")
     assert "generated: 6 files written (" in shown
 
-    assert "generated: 6 files, up to date" in on_terminal(
-        project, "schemas", "-o", "generated"
-    )
+    assert "generated: 6 files, up to date" in on_terminal(project, "schemas", "-o", "generated")
     assert on_terminal(project, "schemas", "-o", "generated", "--quiet") == ""
 
 
@@ -250,21 +243,14 @@ class TestErrors:
         assert said in result.stderr
         assert not (project.root / "x").exists()
 
-    def test_schema_error_has_its_place_and_leaves_the_output(
-        self, project: Project
-    ) -> None:
+    def test_schema_error_has_its_place_and_leaves_the_output(self, project: Project) -> None:
         project.run()
         before = project.times()
-        project.schema(
-            "shop/v1/click.proto", CLICK.replace("string name", "strin name")
-        )
+        project.schema("shop/v1/click.proto", CLICK.replace("string name", "strin name"))
 
         result = project.run()
         assert (result.exit_code, result.stdout) == (2, "")
-        assert (
-            result.stderr
-            == 'schemas/shop/v1/click.proto:7:3: "strin" is not defined.\n'
-        )
+        assert result.stderr == 'schemas/shop/v1/click.proto:7:3: "strin" is not defined.\n'
         assert project.times() == before
 
     def test_a_bug_is_not_taken_for_drift(
@@ -281,9 +267,7 @@ class TestErrors:
 
     def test_what_a_terminal_cannot_show_is_escaped(self, project: Project) -> None:
         project.schema("shop/v1/page.proto", PAGE.replace("A page", "頁"))
-        done = project.process(
-            "schemas", "-o", "generated", "--diff", PYTHONIOENCODING="cp1252"
-        )
+        done = project.process("schemas", "-o", "generated", "--diff", PYTHONIOENCODING="cp1252")
         assert (done.returncode, done.stderr) == (0, "")
         assert "\\u9801 was shown." in done.stdout
 

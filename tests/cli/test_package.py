@@ -91,9 +91,7 @@ def test_it_needs_no_generator(package: Path) -> None:
         + EVERYTHING.replace("sys.argv[1]", "'generated'")
         + "print(*sorted({name.partition('.')[0] for name in sys.modules}))",
     )
-    assert not {"raccoon_codegen", "jinja2", "black", "click", "grpc_tools"} & set(
-        loaded.split()
-    )
+    assert not {"raccoon_codegen", "jinja2", "black", "click", "grpc_tools"} & set(loaded.split())
 
 
 def test_importing_a_client_imports_no_message(package: Path) -> None:
@@ -119,10 +117,7 @@ def test_help_tells_everything(package: Path) -> None:
 
 def test_an_unknown_name_is_an_attribute_error(package: Path) -> None:
     code = "import generated\ntry: generated.PageEvnt\nexcept AttributeError as e: print(e)"
-    assert (
-        python(package.parent, code)
-        == "module 'generated' has no attribute 'PageEvnt'\n"
-    )
+    assert python(package.parent, code) == "module 'generated' has no attribute 'PageEvnt'\n"
 
 
 def test_another_interface_is_refused(package: Path, tmp_path: Path) -> None:
@@ -147,9 +142,7 @@ class TestDeterminism:
     def test_order_and_spelling_of_the_inputs(
         self, project: Project, expected: dict[str, str]
     ) -> None:
-        files = sorted(
-            str(path) for path in (project.root / "schemas").rglob("*.proto")
-        )
+        files = sorted(str(path) for path in (project.root / "schemas").rglob("*.proto"))
         absolute = str(project.root / "schemas")
         for schemas in (
             files,
@@ -175,21 +168,15 @@ class TestDeterminism:
         assert project.files() == expected
 
     @pytest.mark.parametrize("seed", ["0", "1", "4242"])
-    def test_hash_seed(
-        self, project: Project, expected: dict[str, str], seed: str
-    ) -> None:
+    def test_hash_seed(self, project: Project, expected: dict[str, str], seed: str) -> None:
         shutil.rmtree(project.out)
         done = project.process("schemas", "-o", "generated", PYTHONHASHSEED=seed)
         assert (done.returncode, done.stderr) == (0, "")
         assert project.files() == expected
 
-    def test_locale_and_optimisation(
-        self, project: Project, expected: dict[str, str]
-    ) -> None:
+    def test_locale_and_optimisation(self, project: Project, expected: dict[str, str]) -> None:
         shutil.rmtree(project.out)
-        done = project.process(
-            "schemas", "-o", "generated", LC_ALL="C", PYTHONOPTIMIZE="2"
-        )
+        done = project.process("schemas", "-o", "generated", LC_ALL="C", PYTHONOPTIMIZE="2")
         assert (done.returncode, done.stderr) == (0, "")
         assert project.files() == expected
 
@@ -198,9 +185,7 @@ class TestDeterminism:
     ) -> None:
         copy = Project(tmp_path / "copy")
         for path in sorted((project.root / "schemas").rglob("*.proto"), reverse=True):
-            copy.schema(
-                path.relative_to(project.root / "schemas").as_posix(), path.read_text()
-            )
+            copy.schema(path.relative_to(project.root / "schemas").as_posix(), path.read_text())
         done = copy.process("schemas", "-o", "generated")
         assert (done.returncode, done.stderr) == (0, "")
         assert copy.files() == expected

@@ -30,9 +30,7 @@ class Repository:
         root.mkdir()
         home.mkdir(exist_ok=True)
         kept = ("PATH", "LANG", "TMPDIR", "PIP_INDEX_URL", "PIP_CERT", "SSL_CERT_FILE")
-        environment = {
-            k: v for k, v in os.environ.items() if k in kept or "proxy" in k.lower()
-        }
+        environment = {k: v for k, v in os.environ.items() if k in kept or "proxy" in k.lower()}
         author = {
             f"GIT_{who}_{what}": "x@example.com"
             for who in ("AUTHOR", "COMMITTER")
@@ -47,9 +45,7 @@ class Repository:
     def commit(self, *options: str) -> subprocess.CompletedProcess[str]:
         return self._run("git", "commit", "--message", "x", *options)
 
-    def _run(
-        self, *command: str, check: bool = False
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command, cwd=self.root, env=self.environment, capture_output=True, text=True
         )
@@ -98,9 +94,7 @@ def repository(tmp_path: Path, home: Path, hook: Path) -> Repository:
     repository.write(".pre-commit-config.yaml", config)
     repository.write("pyproject.toml", SETTINGS)
     repository.write("schemas/shop/v1/page.proto", PAGE)
-    repository._run(
-        sys.executable, "-m", "pre_commit", "install", "--install-hooks", check=True
-    )
+    repository._run(sys.executable, "-m", "pre_commit", "install", "--install-hooks", check=True)
     repository.git("add", "--all")
     return repository
 
@@ -117,15 +111,11 @@ def test_a_team_at_work(repository: Repository) -> None:
     assert repository.git("status", "--porcelain") == ""
 
     # A changed schema generates the package again, and fails the commit.
-    repository.write(
-        "schemas/shop/v1/page.proto", PAGE.replace("string name", "string title")
-    )
+    repository.write("schemas/shop/v1/page.proto", PAGE.replace("string name", "string title"))
     changed = repository.commit("--all")
     assert changed.returncode == 1
     assert "2 files written" in changed.stderr
-    assert "title: str" in (repository.root / "generated/shop/v1/page_pb.py").read_text(
-        "utf-8"
-    )
+    assert "title: str" in (repository.root / "generated/shop/v1/page_pb.py").read_text("utf-8")
     assert repository.commit("--all").returncode == 0
 
     # A new schema's new file does not slip by.
@@ -162,9 +152,7 @@ def test_arguments_and_third_party_import_roots(repository: Repository) -> None:
         'syntax = "proto3";\npackage acme;\nmessage Money {\n  int64 units = 1;\n}\n',
     )
     imports = 'package shop.v1;\n\nimport "acme/money.proto";'
-    schema = PAGE.replace("package shop.v1;", imports).replace(
-        "string name", "acme.Money price"
-    )
+    schema = PAGE.replace("package shop.v1;", imports).replace("string name", "acme.Money price")
     repository.write("schemas/shop/v1/page.proto", schema)
     repository.git("add", "--all")
 

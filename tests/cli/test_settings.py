@@ -30,9 +30,7 @@ def test_from_a_directory_below(
     below.mkdir(parents=True)
     # One of somebody else's on the way is not ours.
     (below / "pyproject.toml").write_text('[project]\nname = "x"\n')
-    (project.root / "src" / "pyproject.toml").write_text(
-        '[tool.raccoon]\nx = "raccoon-codegen"\n'
-    )
+    (project.root / "src" / "pyproject.toml").write_text('[tool.raccoon]\nx = "raccoon-codegen"\n')
     monkeypatch.chdir(below)
     assert project.bare().exit_code == 0
     assert "shop/v1/page_pb.py" in project.files()

@@ -31,9 +31,7 @@ class TestOthersFiles:
         assert project.run().exit_code == 0
         assert {path: project.files()[path] for path in kept} == kept
 
-    @pytest.mark.parametrize(
-        "path", ["client.py", "shop/v1/page_pb.py", "__init__.py", "py.typed"]
-    )
+    @pytest.mark.parametrize("path", ["client.py", "shop/v1/page_pb.py", "__init__.py", "py.typed"])
     def test_in_the_way_are_an_error(self, project: Project, path: str) -> None:
         mine = project.out / path
         mine.parent.mkdir(parents=True)
@@ -41,19 +39,14 @@ class TestOthersFiles:
 
         result = project.run()
         assert result.exit_code == 2
-        assert (
-            f"{mine}: was not made by raccoon-codegen and is in its way"
-            in result.stderr
-        )
+        assert f"{mine}: was not made by raccoon-codegen and is in its way" in result.stderr
         assert "Move it away" in result.stderr
         assert project.files() == {path: "# mine\n"}
 
     def test_many_in_the_way(self, project: Project) -> None:
         for number in range(15):
             name = f"a{number:02}"
-            project.schema(
-                f"{name}.proto", f'syntax = "proto3";\nmessage A{number} {{}}\n'
-            )
+            project.schema(f"{name}.proto", f'syntax = "proto3";\nmessage A{number} {{}}\n')
             (project.out / f"{name}_pb.py").parent.mkdir(exist_ok=True)
             (project.out / f"{name}_pb.py").write_text("# mine\n")
         result = project.run()
@@ -74,9 +67,7 @@ class TestOthersFiles:
         assert result.exit_code == 2
         assert "client.py: is a directory, and a file belongs there" in result.stderr
 
-    def test_another_generated_package_below_is_not_pruned(
-        self, project: Project
-    ) -> None:
+    def test_another_generated_package_below_is_not_pruned(self, project: Project) -> None:
         assert project.bare("schemas", "-o", "generated/vendored/other").exit_code == 0
         before = project.files()
         assert project.run().exit_code == 0
@@ -127,14 +118,10 @@ class TestFailure:
     @pytest.fixture
     def changed(self, project: Project) -> Project:
         """A run that would write, replace and remove."""
-        project.schema(
-            "old/v1/old.proto", PAGE.replace("shop.v1", "old.v1").replace("Page", "Old")
-        )
+        project.schema("old/v1/old.proto", PAGE.replace("shop.v1", "old.v1").replace("Page", "Old"))
         project.run()
         (project.root / "schemas/old/v1/old.proto").unlink()
-        project.schema(
-            "shop/v1/page.proto", PAGE.replace("string name", "string title")
-        )
+        project.schema("shop/v1/page.proto", PAGE.replace("string name", "string title"))
         project.schema("new/v1/click.proto", CLICK.replace("shop.v1", "new.v1"))
         return project
 
@@ -179,9 +166,7 @@ class TestFailure:
         assert changed.run().exit_code == 0
         assert len([p for p in replaced if p.startswith(str(changed.out))]) == STEPS
 
-    def test_interrupted(
-        self, changed: Project, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_interrupted(self, changed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         before, times = changed.files(), changed.times()
         replace = os.replace
         calls = 0
@@ -224,9 +209,7 @@ class TestFailure:
         assert project.run().exit_code == 0
         assert project.run("--check").exit_code == 0
 
-    def test_without_hard_links(
-        self, changed: Project, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_without_hard_links(self, changed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         def unsupported(source: str, target: str) -> None:
             raise OSError(95, "Operation not supported")
 

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-
 from raccoon_runtime.collector import Collector
+
 from tests.interop import raw
 from tests.interop.raw import Frame
 
@@ -59,9 +59,7 @@ def large(case: str, guid: str) -> bytes:
         event = {"event_bytes": "", "type": "page"}
         request = {"req_guid": guid, "sent_time": STAMP, "events": [event]}
         size = (length - len(json.dumps(request))) // 4 * 3
-        event["event_bytes"] = base64.b64encode(
-            b'"' + b"x" * (size - 2) + b'"'
-        ).decode()
+        event["event_bytes"] = base64.b64encode(b'"' + b"x" * (size - 2) + b'"').decode()
         return json.dumps(request).encode()
     stamp = bytes.fromhex("120b0880e2cfaa0610959aef3a")
     head = b"\n" + bytes((len(guid),)) + guid.encode() + stamp
@@ -87,9 +85,7 @@ def body_of(text: str, guid: str = "") -> bytes:
 
 
 @pytest.mark.parametrize(("mode", "case"), cases("rest"))
-async def test_rest(
-    mode: str, case: dict[str, Any], collectors: dict[str, Collector]
-) -> None:
+async def test_rest(mode: str, case: dict[str, Any], collectors: dict[str, Collector]) -> None:
     answer = await raw.http(
         collectors[mode].http_url,
         body_of(case["request"], "g22"),
@@ -103,9 +99,7 @@ async def test_rest(
 
 
 @pytest.mark.parametrize(("mode", "case"), cases("grpc"))
-async def test_grpc(
-    mode: str, case: dict[str, Any], collectors: dict[str, Collector]
-) -> None:
+async def test_grpc(mode: str, case: dict[str, Any], collectors: dict[str, Collector]) -> None:
     body = body_of(case["request"], "g5")
     answer = await raw.grpc(collectors[mode].grpc_url, body, case["metadata"])
     assert answer.status == case["status"]
@@ -114,9 +108,7 @@ async def test_grpc(
 
 
 @pytest.mark.parametrize(("mode", "case"), cases("ws"))
-async def test_websocket(
-    mode: str, case: dict[str, Any], collectors: dict[str, Collector]
-) -> None:
+async def test_websocket(mode: str, case: dict[str, Any], collectors: dict[str, Collector]) -> None:
     url = collectors[mode].ws_url
     if case["case"].startswith("duplicate identity"):
         async with raw.websocket(url, {"X-User-ID": "dup"}) as first:

@@ -7,9 +7,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-
 from raccoon_runtime.collector import Collector
 from raccoon_runtime.envelope import Code, response_json, response_proto
+
 from tests.interop import bodies, raw
 
 
@@ -44,9 +44,7 @@ async def test_the_group_header_is_part_of_the_identity() -> None:
 
 async def test_another_identity_header() -> None:
     async with Collector(identity_header="X-Client") as collector:
-        async with raw.websocket(
-            collector.ws_url, {"x-client": "c", "X-User-ID": "u"}
-        ) as ws:
+        async with raw.websocket(collector.ws_url, {"x-client": "c", "X-User-ID": "u"}) as ws:
             await ws.send("binary", bodies.proto("g"))
             await ws.read()
         assert [event.identity for event in collector.stored] == ["c"]
@@ -183,11 +181,7 @@ async def test_invalid_utf8_in_text_is_replaced(collector: Collector) -> None:
 async def test_a_message_may_come_in_pieces(collector: Collector) -> None:
     body = bodies.proto("whole")
     async with raw.websocket(collector.ws_url, {"X-User-ID": "u"}) as ws:
-        ws.write(
-            raw.masked(0x02, body[:5])
-            + raw.masked(0x89, b"p")
-            + raw.masked(0x80, body[5:])
-        )
+        ws.write(raw.masked(0x02, body[:5]) + raw.masked(0x89, b"p") + raw.masked(0x80, body[5:]))
         assert response_proto((await ws.read()).body).req_guid == "whole"
 
 
@@ -238,12 +232,8 @@ UPGRADE: dict[str, Any] = {
         ({"Origin": "http://[bad"}, 403),
     ],
 )
-async def test_refused_upgrades(
-    collector: Collector, change: dict[str, str], status: int
-) -> None:
-    answer = await raw.http(
-        collector.http_url, headers={**UPGRADE, **change}, method="GET"
-    )
+async def test_refused_upgrades(collector: Collector, change: dict[str, str], status: int) -> None:
+    answer = await raw.http(collector.http_url, headers={**UPGRADE, **change}, method="GET")
     assert answer.status == status
     assert answer.body == {400: b"Bad Request\n", 403: b"Forbidden\n"}[status]
     assert answer.headers["sec-websocket-version"] == "13"
@@ -251,9 +241,7 @@ async def test_refused_upgrades(
 
 async def test_an_origin_of_the_same_host_is_welcome(collector: Collector) -> None:
     origin = collector.http_url.removesuffix("/api/v1/events")
-    async with raw.websocket(
-        collector.ws_url, {"X-User-ID": "u", "Origin": origin}
-    ) as ws:
+    async with raw.websocket(collector.ws_url, {"X-User-ID": "u", "Origin": origin}) as ws:
         await ws.admitted()
 
 

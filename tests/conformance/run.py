@@ -2,9 +2,10 @@
 
     python tests/conformance/run.py [--test NAME ...]
 
-Fetches the official runner from npm and, where this machine's C library is older than the runner wants, the libraries it
-was built for from Debian, with the machine's own npm and apt settings, into the user's cache directory. There is no failure
-list: every required and every recommended test of proto3 must pass, in binary and in JSON.
+Fetches the official runner from npm and, where this machine's C library is older than the runner
+wants, the libraries it was built for from Debian, with the machine's own npm and apt settings, into
+the user's cache directory. There is no failure list: every required and every recommended test of
+proto3 must pass, in binary and in JSON.
 """
 
 from __future__ import annotations
@@ -117,7 +118,9 @@ def _debian_mirror() -> str:
     sources = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
     for source in sources:
         if source.is_file():
-            for uri in re.findall(r"^(?:URIs:|deb (?:\[.*?\] )?)\s*(\S+/debian)/?\s", source.read_text(), re.M):
+            for uri in re.findall(
+                r"^(?:URIs:|deb (?:\[.*?\] )?)\s*(\S+/debian)/?\s", source.read_text(), re.M
+            ):
                 return str(uri)
     raise SystemExit("no Debian mirror in this machine's apt settings")
 
@@ -133,7 +136,15 @@ def _generate(suite: Path, work: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(suite / "include" / schema, target)
     subprocess.run(
-        [sys.executable, "-m", "raccoon_codegen", str(include), "-o", str(work / "suite"), "--quiet"],
+        [
+            sys.executable,
+            "-m",
+            "raccoon_codegen",
+            str(include),
+            "-o",
+            str(work / "suite"),
+            "--quiet",
+        ],
         check=True,
         cwd=work,
     )

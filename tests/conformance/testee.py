@@ -1,7 +1,8 @@
-"""The program that the conformance runner talks to: parses what it is given, writes it out as it is asked.
+"""The program that the conformance runner talks to: parses what it is given, writes it out as it is
+asked.
 
-Requests and answers are length-prefixed messages (uint32, little-endian) on standard input and output, as
-`conformance.proto` describes them.
+Requests and answers are length-prefixed messages (uint32, little-endian) on standard input and
+output, as `conformance.proto` describes them.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from raccoon_runtime.errors import DecodeError, SerializationError
 
 sys.path.insert(0, sys.argv[1])
 
-from suite.conformance import (  # noqa: E402  (generated next to this run)
+from suite.conformance import (
     ConformanceRequest,
     ConformanceResponse,
     FailureSet,
     TestCategory,
     WireFormat,
 )
-from suite.protobuf_test_messages.proto3 import TestAllTypesProto3  # noqa: E402
+from suite.protobuf_test_messages.proto3 import TestAllTypesProto3
 
 MESSAGES: dict[str, Any] = {"protobuf_test_messages.proto3.TestAllTypesProto3": TestAllTypesProto3}
 

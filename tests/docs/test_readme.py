@@ -1,4 +1,6 @@
-"""Every block of code in the README runs, in the order in which a newcomer meets it, in an empty folder."""
+"""Every block of code in the README runs, in the order in which a newcomer meets it, in an empty
+folder.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ BLOCKS = [
 ]
 GENERATE = "raccoon-codegen schemas/ -o generated/"
 COLLECT = "raccoon-collector --schemas schemas/"
-# Commands that other tests run: the suite is itself `make test`; the demo and the installation have theirs.
+# Commands that other tests run: the suite is itself `make test`; the demo and the installation have
+# theirs.
 ELSEWHERE = {"make demo", "make test", "pip install '.[codegen]'"}
 
 
@@ -69,7 +72,11 @@ class Running:
 def collector(project: Path) -> Iterator[Running]:
     command = [*shell(COLLECT), "--http-port", "0", "--grpc-port", "0"]
     process = subprocess.Popen(
-        command, cwd=project, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        command,
+        cwd=project,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None
     try:
@@ -87,7 +94,10 @@ def collector(project: Path) -> Iterator[Running]:
 
 def test_every_shell_command_is_run_by_a_test() -> None:
     commands = {
-        line.split("#")[0].strip() for text in blocks("sh") for line in text.splitlines() if line.strip()
+        line.split("#")[0].strip()
+        for text in blocks("sh")
+        for line in text.splitlines()
+        if line.strip()
     }
     assert commands == ELSEWHERE | {GENERATE, COLLECT}
 
@@ -98,7 +108,11 @@ def test_python_runs(number: int, project: Path, collector: Running) -> None:
     code = blocks("python")[number]
     code = code.replace("localhost:8080", collector.http).replace("localhost:8081", collector.grpc)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=project, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -110,7 +124,13 @@ def test_python_type_checks(project: Path) -> None:
     """A newcomer's editor finds nothing to complain of."""
     for number, code in enumerate(blocks("python")):
         (project / f"block_{number}.py").write_text(code)
-    command = [sys.executable, "-m", "mypy", "--strict", *(f"block_{n}.py" for n in range(len(blocks("python"))))]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        *(f"block_{n}.py" for n in range(len(blocks("python")))),
+    ]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -119,7 +139,9 @@ def test_settings_make_the_plain_command_work(project: Path) -> None:
     """`[tool.raccoon-codegen]` as the README has it, and `--check` agrees with what the flags made."""
     (settings,) = blocks("toml")
     (project / "pyproject.toml").write_text(settings)
-    done = subprocess.run(shell("raccoon-codegen --check"), cwd=project, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        shell("raccoon-codegen --check"), cwd=project, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -20,9 +20,7 @@ class Schemas(Protocol):
 class Problems(Protocol):
     """Likewise, and gives back the problems found."""
 
-    def __call__(
-        self, files: Mapping[str, str], **inputs: Any
-    ) -> tuple[Problem, ...]: ...
+    def __call__(self, files: Mapping[str, str], **inputs: Any) -> tuple[Problem, ...]: ...
 
 
 @pytest.fixture

@@ -36,9 +36,7 @@ def test_what_remains_of_a_comment(only: Any, comment: str, doc: str) -> None:
 
 
 def test_both_comments_of_a_field(only: Any) -> None:
-    message = only(
-        "message M {\n  // Above.\n  string a = 1;  // Behind.\n  string b = 2;\n}"
-    )
+    message = only("message M {\n  // Above.\n  string a = 1;  // Behind.\n  string b = 2;\n}")
     assert [f.doc for f in message.fields] == ["Above.\n\nBehind.", ""]
 
 

@@ -14,8 +14,7 @@ from raccoon_codegen.build import Inputs
 
 SITE_PACKAGES = Path(google.api.__path__[0]).parent.parent
 GIVEN = tuple(
-    SITE_PACKAGES / "google" / n
-    for n in ("api", "type", "rpc", "longrunning", "logging")
+    SITE_PACKAGES / "google" / n for n in ("api", "type", "rpc", "longrunning", "logging")
 )
 
 
@@ -79,12 +78,8 @@ def test_names_are_imported_or_defined(googleapis: model.Package) -> None:
         }
         for message in messages(module):
             for field in message.fields:
-                line = (
-                    f"({field.annotation}, {field.call}({', '.join(field.arguments)}))"
-                )
-                used = {
-                    n.id for n in ast.walk(ast.parse(line)) if isinstance(n, ast.Name)
-                }
+                line = f"({field.annotation}, {field.call}({', '.join(field.arguments)}))"
+                used = {n.id for n in ast.walk(ast.parse(line)) if isinstance(n, ast.Name)}
                 assert used <= known, (module.path, message.name, field.name)
 
 
@@ -94,16 +89,10 @@ def test_neither_order_nor_place_matters(
     monkeypatch.chdir(tmp_path)
     given = list(GIVEN)
     random.Random(1).shuffle(given)
-    assert (
-        build.build(Inputs(schemas=tuple(given), import_roots=(SITE_PACKAGES,)))
-        == googleapis
-    )
+    assert build.build(Inputs(schemas=tuple(given), import_roots=(SITE_PACKAGES,))) == googleapis
     (tmp_path / "link").symlink_to(SITE_PACKAGES)
     elsewhere = tuple(Path("link") / path.relative_to(SITE_PACKAGES) for path in given)
-    assert (
-        build.build(Inputs(schemas=elsewhere, import_roots=(Path("link"),)))
-        == googleapis
-    )
+    assert build.build(Inputs(schemas=elsewhere, import_roots=(Path("link"),))) == googleapis
 
 
 def test_what_was_read(googleapis: model.Package) -> None:

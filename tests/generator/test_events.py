@@ -70,11 +70,7 @@ TWO = {
             {"send_cart_event": "cart"},
         ),
         (
-            {
-                "overrides": {
-                    "shop.v1.PageEvent": Override(name="page_v1", type="page-v1")
-                }
-            },
+            {"overrides": {"shop.v1.PageEvent": Override(name="page_v1", type="page-v1")}},
             {"send_page_event": "page", "send_page_v1_event": "page-v1"},
         ),
         (
@@ -86,9 +82,7 @@ TWO = {
         ),
     ],
 )
-def test_from_outside(
-    package: Any, inputs: dict[str, Any], found: dict[str, str]
-) -> None:
+def test_from_outside(package: Any, inputs: dict[str, Any], found: dict[str, str]) -> None:
     assert events(package(TWO, **inputs)) == found
 
 
@@ -110,9 +104,7 @@ def test_from_outside(
         ),
     ],
 )
-def test_settings_that_mean_nothing(
-    package: Any, inputs: dict[str, Any], says: str
-) -> None:
+def test_settings_that_mean_nothing(package: Any, inputs: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError) as caught:
         package(TWO, **inputs)
     assert str(caught.value).startswith(says)
@@ -167,9 +159,7 @@ def test_keywords(package: Any) -> None:
 
 
 def test_a_field_named_timeout_keeps_its_keyword(package: Any) -> None:
-    (event,) = package(
-        {"m.proto": "message PageEvent { int32 timeout = 1; }"}
-    ).client.events
+    (event,) = package({"m.proto": "message PageEvent { int32 timeout = 1; }"}).client.events
     assert [tuple(keyword) for keyword in event.keywords] == [("timeout", "int", "0")]
 
 

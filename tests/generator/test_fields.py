@@ -120,9 +120,7 @@ def test_fields(only: Any, declared: str, annotation: str, arguments: str) -> No
         ("Empty", "well_known.Empty", '1, "message", lambda: well_known.Empty'),
     ],
 )
-def test_well_known_types(
-    only: Any, type: str, annotation: str, arguments: str
-) -> None:
+def test_well_known_types(only: Any, type: str, annotation: str, arguments: str) -> None:
     full = f"google.protobuf.{type}"
     message = only(
         f"{WKT} message M {{ {full} f = 1; repeated {full} many = 1001; "
@@ -152,9 +150,7 @@ def test_null_value_is_an_enum_of_the_runtime(only: Any) -> None:
 def test_default_json_names_are_left_out(only: Any) -> None:
     names = ["page_url", "_x", "a__b", "a_", "A_B", "x1_2y", "snake_case_name"]
     fields = only(
-        "message M { "
-        + " ".join(f"string {n} = {i};" for i, n in enumerate(names, 1))
-        + " }"
+        "message M { " + " ".join(f"string {n} = {i};" for i, n in enumerate(names, 1)) + " }"
     ).fields
     assert [", ".join(f.arguments[2:]) for f in fields] == [""] * len(names)
 

@@ -11,11 +11,7 @@ from raccoon_codegen import model
 def imports(module: model.Module) -> list[str]:
     lines: list[str] = []
     for wanted in module.imports:
-        line = (
-            f"from {wanted.module} import {wanted.name}"
-            if wanted.name
-            else wanted.module
-        )
+        line = f"from {wanted.module} import {wanted.name}" if wanted.name else wanted.module
         lines.append(line + (f" as {wanted.alias}" if wanted.alias else ""))
     return lines
 

@@ -110,13 +110,9 @@ def test_attributes_of_enums_are_known() -> None:
     assert inherited <= names.ENUM_ATTRIBUTES
 
 
-@pytest.mark.parametrize(
-    "package", ["shop.v1", "import.client", "client", "a.None.b", "logging"]
-)
+@pytest.mark.parametrize("package", ["shop.v1", "import.client", "client", "a.None.b", "logging"])
 def test_packages_lie_where_the_runtime_looks_for_them(package: str) -> None:
-    assert ".".join(names.package_directories(package)) == interface.package_path(
-        package
-    )
+    assert ".".join(names.package_directories(package)) == interface.package_path(package)
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,7 @@ def test_how_it_is_written() -> None:
 
 
 def test_syntax(problems: Any) -> None:
-    found = problems(
-        {"a.proto": "\nmessage M {\n  string x 1;\n}\n", "b.proto": "message N {}"}
-    )
+    found = problems({"a.proto": "\nmessage M {\n  string x 1;\n}\n", "b.proto": "message N {}"})
     assert [str(p) for p in found] == ["a.proto:3:12: Missing field number."]
 
 
@@ -80,9 +78,7 @@ def test_missing_imports(
 ) -> None:
     (problem,) = problems(files, **inputs)
     assert place(problem) == ("s/a.proto", 2, 1)
-    assert problem.message.startswith('import "') and problem.message.endswith(
-        " was not found"
-    )
+    assert problem.message.startswith('import "') and problem.message.endswith(" was not found")
     assert problem.hint == hint
 
 
@@ -227,9 +223,7 @@ def test_event_options(problems: Any, message: str, column: int, says: str) -> N
 
 
 def test_a_wrong_setting_from_outside_is_told_at_the_message(problems: Any) -> None:
-    (problem,) = problems(
-        {"m.proto": "\nmessage M {}"}, overrides={"M": Override(type="a/b")}
-    )
+    (problem,) = problems({"m.proto": "\nmessage M {}"}, overrides={"M": Override(type="a/b")})
     assert place(problem) == ("m.proto", 2, 9)
 
 
@@ -282,9 +276,7 @@ def test_a_wrong_setting_from_outside_is_told_at_the_message(problems: Any) -> N
         ),
     ],
 )
-def test_what_is_not_supported(
-    problems: Any, text: str, line: int, column: int, says: str
-) -> None:
+def test_what_is_not_supported(problems: Any, text: str, line: int, column: int, says: str) -> None:
     (problem,) = problems({"m.proto": text})
     assert place(problem) == ("m.proto", line, column)
     assert problem.message.startswith(says)
@@ -336,17 +328,12 @@ send_order_event, and one type, "order"; 1 more clashes likewise
 
 def test_the_ways_out_are_ways_out(package: Any) -> None:
     versions = {"v1": "order_v1", "v2beta1": "order_v2beta1"}
-    files = {
-        f"{v}.proto": f"package shop.{v};\nmessage OrderEvent {{}}"
-        for v in (*versions, "v2")
-    }
+    files = {f"{v}.proto": f"package shop.{v};\nmessage OrderEvent {{}}" for v in (*versions, "v2")}
     with pytest.raises(SchemaError) as caught:
         package(files)
     hint = caught.value.problems[0].hint
     assert "such as shop.v2.OrderEvent:" in hint
-    globs = tuple(
-        line.split("'")[1] for line in hint.splitlines() if "--exclude" in line
-    )
+    globs = tuple(line.split("'")[1] for line in hint.splitlines() if "--exclude" in line)
     assert len(package(files, exclude_events=globs).client.events) == 1
     overrides = {
         f"shop.{version}.OrderEvent": Override(name=name, type=name)
@@ -433,9 +420,7 @@ def test_packages_within_one_another(problems: Any) -> None:
         ),
     ],
 )
-def test_outputs_that_meet(
-    problems: Any, files: dict[str, str], file: str, says: str
-) -> None:
+def test_outputs_that_meet(problems: Any, files: dict[str, str], file: str, says: str) -> None:
     (problem,) = problems(files)
     assert place(problem) == (file, 0, 0)
     assert problem.message == says
@@ -479,8 +464,7 @@ def test_names_that_meet(
 def test_all_problems_are_told_at_once(problems: Any) -> None:
     found = problems(
         {
-            "a.proto": OPTIONS
-            + "message M {\n int32 a = 1 [(raccoon.field).auto = UUID];\n"
+            "a.proto": OPTIONS + "message M {\n int32 a = 1 [(raccoon.field).auto = UUID];\n"
             ' int32 b = 2 [(raccoon.field).name = "None"];\n}',
             "b.proto": OPTIONS + 'message N { option (raccoon.event).type = " "; }',
         }

@@ -102,9 +102,7 @@ def find(*schemas: str, roots: tuple[str, ...] = ()) -> sources.Sources:
         ),
     ],
 )
-def test_files(
-    tree: Path, schemas: list[str], roots: list[str], files: list[str]
-) -> None:
+def test_files(tree: Path, schemas: list[str], roots: list[str], files: list[str]) -> None:
     found = find(*schemas, roots=tuple(roots))
     assert list(found.files) == files
     assert find(*reversed(schemas), roots=tuple(roots)).files == found.files
@@ -128,10 +126,7 @@ def test_bundled_files_are_found_and_vendored_copies_are_not_taken(tree: Path) -
 
 
 def test_paths_are_shown_from_the_working_directory(tree: Path) -> None:
-    assert (
-        find(str(tree / "schemas")).shown("shop/v1/page.proto")
-        == "schemas/shop/v1/page.proto"
-    )
+    assert find(str(tree / "schemas")).shown("shop/v1/page.proto") == "schemas/shop/v1/page.proto"
     assert sources.shown("/elsewhere/x.proto") == "/elsewhere/x.proto"
 
 

@@ -29,9 +29,7 @@ def event(data: bytes = GOOD, type: str = "page") -> bytes:
 
 def proto(guid: str, *events: bytes, type: str = "page") -> bytes:
     """A request on the PROTO wire; without events, one good one."""
-    stamp = delimited(
-        2, b"\x08" + varint(STAMP["seconds"]) + b"\x10" + varint(STAMP["nanos"])
-    )
+    stamp = delimited(2, b"\x08" + varint(STAMP["seconds"]) + b"\x10" + varint(STAMP["nanos"]))
     told = b"".join(event(data, type) for data in events or (GOOD,))
     return delimited(1, guid.encode()) + stamp + told
 
@@ -39,7 +37,6 @@ def proto(guid: str, *events: bytes, type: str = "page") -> bytes:
 def as_json(guid: str, *events: bytes, type: str = "page") -> bytes:
     """The same on the JSON wire."""
     told = [
-        {"event_bytes": base64.b64encode(data).decode(), "type": type}
-        for data in events or (GOOD,)
+        {"event_bytes": base64.b64encode(data).decode(), "type": type} for data in events or (GOOD,)
     ]
     return json.dumps({"req_guid": guid, "sent_time": STAMP, "events": told}).encode()

@@ -44,7 +44,9 @@ async def http(
     method: str = "POST",
     path: str | None = None,
 ) -> HttpAnswer:
-    """Send one HTTP request with these headers and no others but Host, Content-Length and Connection."""
+    """Send one HTTP request with these headers and no others but Host, Content-Length and
+    Connection.
+    """
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
@@ -78,7 +80,9 @@ def _parse(answer: bytes) -> HttpAnswer:
 
 @dataclass(frozen=True)
 class Frame:
-    """A WebSocket frame: text, binary or close. A close frame has a code, and its reason for a body."""
+    """A WebSocket frame: text, binary or close. A close frame has a code, and its reason for a
+    body.
+    """
 
     opcode: str
     body: bytes
@@ -144,9 +148,7 @@ class WebSocket:
         """End the connection with RST."""
         transport = self._transport()
         linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
-        transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, linger
-        )
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()
 
 
@@ -210,12 +212,8 @@ async def grpc(
     parts = urlsplit(url)
     channel = Channel(parts.hostname, parts.port, codec=_Bytes())
     try:
-        call: UnaryUnaryMethod[bytes, bytes] = UnaryUnaryMethod(
-            channel, method, bytes, bytes
-        )
-        return GrpcAnswer(
-            "OK", "", await call(body, metadata=dict(metadata), timeout=PATIENCE)
-        )
+        call: UnaryUnaryMethod[bytes, bytes] = UnaryUnaryMethod(channel, method, bytes, bytes)
+        return GrpcAnswer("OK", "", await call(body, metadata=dict(metadata), timeout=PATIENCE))
     except GRPCError as error:
         return GrpcAnswer(error.status.name, error.message or "")
     finally:

@@ -56,7 +56,6 @@ class Environment:
         run(self.python, "-m", "pip", "install", "--quiet", *requirements, cwd=root)
 
 
-
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(wheel, sdist); the wheel is built from the sdist, so that both are tried."""
@@ -112,14 +111,18 @@ def test_without_the_extra_the_command_says_what_to_install(
 def test_generated_here_used_there(
     development: Environment, production: Environment, tmp_path: Path
 ) -> None:
-    """Generate with the extra; send, without it, in an environment that has never seen the generator's packages."""
+    """Generate with the extra; send, without it, in an environment that has never seen the
+    generator's packages.
+    """
     schemas = tmp_path / "schemas" / "acme" / "v1"
     schemas.mkdir(parents=True)
     (schemas / "signup.proto").write_text(SCHEMA)
     run(development.bin / "raccoon-codegen", "schemas", "-o", "generated", cwd=tmp_path)
     (tmp_path / "user.py").write_text(USER)
     for package in ("jinja2", "black", "grpc_tools", "click"):
-        assert run(production.python, "-c", f"import {package}", cwd=tmp_path, check=False).returncode
+        assert run(
+            production.python, "-c", f"import {package}", cwd=tmp_path, check=False
+        ).returncode
     assert run(production.python, "-W", "error", "user.py", cwd=tmp_path).stdout == "sent\n"
     run(development.python, "-m", "mypy", "--strict", "user.py", cwd=tmp_path)
 

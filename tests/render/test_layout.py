@@ -28,9 +28,7 @@ DOC = st.sampled_from(
 LITERAL = st.integers(1, 90).map(lambda length: f'"{"m" * length}"')
 CLASS = st.one_of(name("C"), name("Outer", 30).map(lambda n: f"{n}.Inner"))
 ANNOTATION = st.one_of(
-    st.sampled_from(
-        ["str", "int", "datetime | None", "dict[str, str]", "_builtins.list[int]"]
-    ),
+    st.sampled_from(["str", "int", "datetime | None", "dict[str, str]", "_builtins.list[int]"]),
     CLASS,
     CLASS.map(lambda c: f"{c} | None"),
     CLASS.map(lambda c: f"list[{c}]"),
@@ -77,9 +75,7 @@ def messages(
         name("M"),
         st.just("dataclass(eq=False, repr=False, kw_only=True)"),
         st.sampled_from(["Message", "_Message"]),
-        st.lists(LITERAL.map(lambda text: f"proto={text}"), min_size=1, max_size=2).map(
-            tuple
-        ),
+        st.lists(LITERAL.map(lambda text: f"proto={text}"), min_size=1, max_size=2).map(tuple),
         st.lists(ENUM, max_size=2).map(tuple),
         nested,
         st.lists(FIELD, max_size=4).map(tuple),
@@ -91,12 +87,8 @@ MESSAGE = messages(st.lists(messages(st.just(())), max_size=2).map(tuple))
 MODULE_NAME = st.one_of(
     name("m").map(lambda n: f".{n}"), st.sampled_from(["datetime", "...a.b_pb"])
 )
-IMPORT = st.builds(
-    model.Import, MODULE_NAME, name("N"), st.one_of(st.none(), name("A"))
-)
-IMPORTS = st.lists(IMPORT, min_size=1, max_size=6).map(
-    lambda found: tuple(sorted(found, key=str))
-)
+IMPORT = st.builds(model.Import, MODULE_NAME, name("N"), st.one_of(st.none(), name("A")))
+IMPORTS = st.lists(IMPORT, min_size=1, max_size=6).map(lambda found: tuple(sorted(found, key=str)))
 MODULE = st.builds(
     model.Module,
     st.just("a/b_pb.py"),
@@ -113,9 +105,9 @@ MODULE = st.builds(
 FACE = st.builds(
     model.Face,
     st.sampled_from(["__init__.py", "a/__init__.py"]),
-    st.lists(
-        st.tuples(name("N", 60), MODULE_NAME), max_size=8, unique_by=lambda e: e[0]
-    ).map(tuple),
+    st.lists(st.tuples(name("N", 60), MODULE_NAME), max_size=8, unique_by=lambda e: e[0]).map(
+        tuple
+    ),
     st.sampled_from(["", "A package."]),
 )
 KEYWORD = st.builds(
@@ -134,9 +126,7 @@ EVENT = st.builds(
     DOC,
     st.one_of(st.none(), st.sampled_from(["It is deprecated.", "x" * 70, "x y " * 30])),
 )
-CLIENT = st.builds(
-    model.Client, IMPORTS, st.lists(EVENT, min_size=1, max_size=3).map(tuple)
-)
+CLIENT = st.builds(model.Client, IMPORTS, st.lists(EVENT, min_size=1, max_size=3).map(tuple))
 
 
 @pytest.mark.parametrize(
@@ -171,9 +161,7 @@ def test_black_is_asked_only_about_long_lines(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_wide_characters_take_two_columns() -> None:
-    assert [
-        style.fits(line) for line in ("x" * 88, "x" * 89, "幅" * 44, "幅" * 44 + "x")
-    ] == [
+    assert [style.fits(line) for line in ("x" * 88, "x" * 89, "幅" * 44, "幅" * 44 + "x")] == [
         True,
         False,
         True,

@@ -63,9 +63,7 @@ def _without_texts(source: str) -> str:
 @given(text=TEXT)
 def test_docstring_shows_nothing_that_cannot_be_seen(text: str) -> None:
     shown = docstring(text, "")
-    assert not set(shown) & set(
-        "\x00\t\r\x0b\x0c\x1b\x1c\x85\xad\u200b\u2028\u202e\ufeff"
-    )
+    assert not set(shown) & set("\x00\t\r\x0b\x0c\x1b\x1c\x85\xad\u200b\u2028\u202e\ufeff")
     assert all(line == line.rstrip() for line in shown.split("\n"))
 
 
@@ -76,10 +74,7 @@ def test_plain_text_stays_what_it_is(text: str) -> None:
 
 def test_lines_keep_their_margin_and_lose_the_common_one() -> None:
     text = "One.\n\n      - two\n        three\n    four\n\n"
-    assert (
-        docstring(text, "    ")
-        == '"""One.\n\n      - two\n        three\n    four\n    """'
-    )
+    assert docstring(text, "    ") == '"""One.\n\n      - two\n        three\n    four\n    """'
 
 
 @given(text=TEXT)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 
-import generated
 from deprecated import TapEvent
 from field_kinds import Level, OneofsEvent, Outer
+from no_package import RootEvent
+from raccoon_runtime.envelope import Ack
+from raccoon_runtime.event import Event
+from raccoon_runtime.message import Message
+from typing_extensions import assert_type
+from versions.shop.v1 import PageEvent as OldPageEvent
+from well_known import KnownEvent
+
+import generated
 from generated import (
     AsyncEventClient,
     Context,
@@ -25,13 +33,6 @@ from generated import (
 from generated.common.v1 import Platform
 from generated.shop.v1 import RefundEvent
 from generated.shop.v1.page_pb import ClickEvent
-from no_package import RootEvent
-from raccoon_runtime.envelope import Ack
-from raccoon_runtime.event import Event
-from raccoon_runtime.message import Message
-from typing_extensions import assert_type
-from versions.shop.v1 import PageEvent as OldPageEvent
-from well_known import KnownEvent
 
 
 async def asynchronously() -> None:
@@ -44,9 +45,7 @@ async def asynchronously() -> None:
         await client.send_search_event(
             query="shoes", sort=SearchEvent.Sort.SORT_PRICE, filters={"colour": "red"}
         )
-        assert_type(
-            await client.send([PageEvent(event_name="x"), Event("page", {})]), list[Ack]
-        )
+        assert_type(await client.send([PageEvent(event_name="x"), Event("page", {})]), list[Ack])
 
 
 def synchronously() -> None:
@@ -63,9 +62,7 @@ def synchronously() -> None:
             note="please",
             partner={"any": ["json", 1, None, {"deep": True}]},
         )
-        client.send_payment_event(
-            order_id="o-1", outcome=PaymentOutcome.PAYMENT_OUTCOME_ERROR
-        )
+        client.send_payment_event(order_id="o-1", outcome=PaymentOutcome.PAYMENT_OUTCOME_ERROR)
 
 
 def messages() -> None:

@@ -85,18 +85,12 @@ def test_generated_packages_and_right_uses_are_clean(
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_every_wrong_use_is_reported(
-    checker: str, request: pytest.FixtureRequest
-) -> None:
+def test_every_wrong_use_is_reported(checker: str, request: pytest.FixtureRequest) -> None:
     errors: Errors = request.getfixturevalue(checker)
     lines = (HERE / "wrong.py").read_text("utf-8").splitlines()
-    marked = {
-        number for number, line in enumerate(lines, 1) if line.endswith("# error")
-    }
+    marked = {number for number, line in enumerate(lines, 1) if line.endswith("# error")}
     assert len(marked) > 25
     reported = errors["wrong.py"]
     missed = [lines[number - 1].strip() for number in sorted(marked - reported.keys())]
-    surplus = {
-        lines[n - 1].strip(): said for n, said in reported.items() if n not in marked
-    }
+    surplus = {lines[n - 1].strip(): said for n, said in reported.items() if n not in marked}
     assert (missed, surplus) == ([], {})

@@ -1,4 +1,6 @@
-"""google.protobuf.Any and FieldMask in ProtoJSON: the two messages whose JSON is not that of their fields."""
+"""google.protobuf.Any and FieldMask in ProtoJSON: the two messages whose JSON is not that of their
+fields.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _TYPE, _VALUE = "@type", "value"
 
 
 class Types:
-    """Finds message classes by their full proto names: each is a path below one generated package's root."""
+    """Finds message classes by their full proto names: each is a path below one generated package's
+    root.
+    """
 
     def __init__(self, root: str, codecs: Codecs) -> None:
         self._root = root
@@ -38,7 +42,9 @@ class Types:
 
     def _look_up(self, name: str) -> Any:
         if name in (ANY, FIELD_MASK, EMPTY):
-            return getattr(importlib.import_module("raccoon_runtime.well_known"), name.rpartition(".")[2])
+            return getattr(
+                importlib.import_module("raccoon_runtime.well_known"), name.rpartition(".")[2]
+            )
         parts = name.split(".")
         if self._root and all(part.isidentifier() for part in parts):
             for length in range(len(parts) - 1, -1, -1):
@@ -59,7 +65,9 @@ class Types:
 
 
 def types_of(cls: Any, codecs: Codecs) -> Types:
-    """Return what finds classes beside a message class: below the root that its module and its full name tell."""
+    """Return what finds classes beside a message class: below the root that its module and its full
+    name tell.
+    """
     depth = cls.__qualname__.count(".") + 1
     package = ".".join(cls.__proto__.split(".")[:-depth])
     module: str = cls.__module__.rpartition(".")[0]
@@ -125,20 +133,26 @@ def any_from_json(cls: Any, value: Any, types: Types, ignore_unknown: bool, dept
         if name == EMPTY and rest == {_VALUE: {}}:  # as Go writes it
             rest = {}
         codec = types.codec(types.find(name))
-        return cls(type_url=url, value=codec.encode(codec.parse_dict(rest, ignore_unknown, depth + 1)))
+        return cls(
+            type_url=url, value=codec.encode(codec.parse_dict(rest, ignore_unknown, depth + 1))
+        )
     if _VALUE not in said:
         raise ValueError(f"an Any of {name} without value")
     for key in said:
         if key not in (_TYPE, _VALUE) and not ignore_unknown:
             raise ValueError(f"an Any of {name} with {key[:80]!r}")
-    return cls(type_url=url, value=_value_bytes(cls, name, said[_VALUE], types, ignore_unknown, depth + 1))
+    return cls(
+        type_url=url, value=_value_bytes(cls, name, said[_VALUE], types, ignore_unknown, depth + 1)
+    )
 
 
 def _value_bytes(
     cls: Any, name: str, value: Any, types: Types, ignore_unknown: bool, depth: int
 ) -> bytes:
     if name == ANY:
-        return cast(bytes, types.codec(cls).encode(any_from_json(cls, value, types, ignore_unknown, depth)))
+        return cast(
+            bytes, types.codec(cls).encode(any_from_json(cls, value, types, ignore_unknown, depth))
+        )
     if name == FIELD_MASK:
         mask = types.find(name)
         return cast(bytes, types.codec(mask).encode(mask_from_json(mask, value)))
@@ -152,7 +166,9 @@ _SNAKE_PATH = re.compile(r"(?:[a-z0-9.]|_[a-z])*")
 
 
 def mask_to_json(mask: Any) -> str:
-    """Return a FieldMask as its paths in camel case; a ValueError for a path that would not come back the same."""
+    """Return a FieldMask as its paths in camel case; a ValueError for a path that would not come
+    back the same.
+    """
     paths: list[str] = []
     for path in mask.paths:
         if not _SNAKE_PATH.fullmatch(text(path)):
@@ -167,4 +183,6 @@ def mask_from_json(cls: Any, value: Any) -> Any:
     paths = said.split(",") if said else []
     if not all(map(_CAMEL_PATH.fullmatch, paths)):
         raise ValueError("a path that is not in camel case")
-    return cls(paths=[re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", path) for path in paths])
+    return cls(
+        paths=[re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", path) for path in paths]
+    )

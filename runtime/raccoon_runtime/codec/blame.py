@@ -1,4 +1,6 @@
-"""Finds out which field an encoder failed on: walks the values again, slowly, with the path in hand."""
+"""Finds out which field an encoder failed on: walks the values again, slowly, with the path in
+hand.
+"""
 
 from __future__ import annotations
 

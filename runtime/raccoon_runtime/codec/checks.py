@@ -1,5 +1,6 @@
-"""What a value must be to be taken for a field. Each returns the value to encode, or raises a TypeError or a
-ValueError that names the value's type and never the value."""
+"""What a value must be to be taken for a field. Each returns the value to encode, or raises a
+TypeError or a ValueError that names the value's type and never the value.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +76,9 @@ def instance(value: Any, cls: type[Any]) -> Any:
 
 
 def enumerated(value: Any, cls: type[Any]) -> int:
-    """Return the number of an enum's value: of a member, or any int32. Another enum's member is a TypeError."""
+    """Return the number of an enum's value: of a member, or any int32. Another enum's member is a
+    TypeError.
+    """
     if not isinstance(value, cls) and (not isinstance(value, int) or hasattr(value, "proto_name")):
         wrong(value, cls.__qualname__.rpartition("<locals>.")[2])
     found = integer(value)

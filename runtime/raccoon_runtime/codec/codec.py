@@ -22,7 +22,8 @@ Json = Callable[..., dict[str, Any]]
 class _Compiled(Generic[F]):
     """An attribute of a codec that is made when first read and then lies in the codec itself.
 
-    Without a lock, so that threads and forks cannot get stuck in it: who comes second compiles the same once more.
+    Without a lock, so that threads and forks cannot get stuck in it: who comes second compiles the
+    same once more.
     """
 
     def __init__(self, make: Callable[[Any], F]) -> None:
@@ -40,7 +41,8 @@ class _Compiled(Generic[F]):
 class Codec(Generic[M]):
     """Encodes and decodes the messages of one class.
 
-    What fails to encode is a SerializationError, what fails to decode a DecodeError; both name the field's path.
+    What fails to encode is a SerializationError, what fails to decode a DecodeError; both name the
+    field's path.
     """
 
     def __init__(self, cls: type[M]) -> None:
@@ -70,7 +72,9 @@ class Codec(Generic[M]):
         return writers.write_encode_keywords(self.plan, lambda cls: of(cls).encode_event)
 
     def encode_fields(self, fields: dict[str, Any]) -> bytes:
-        """Return an event's bytes from its fields, no message built; an unknown name is a TypeError."""
+        """Return an event's bytes from its fields, no message built; an unknown name is a
+        TypeError.
+        """
         return self.encode_keywords(**fields)
 
     @_Compiled
@@ -80,7 +84,9 @@ class Codec(Generic[M]):
 
     @_Compiled
     def merge(self) -> Callable[..., M]:
-        """(message, bytes, position, end, depth) → the same message, with what the bytes hold merged into it."""
+        """(message, bytes, position, end, depth) → the same message, with what the bytes hold
+        merged into it.
+        """
         return write_merge(self.plan, of)
 
     # --- ProtoJSON --------------------------------------------------------------------
@@ -175,4 +181,3 @@ def of(cls: type[M]) -> Codec[M]:
     """Return a message class's codec."""
     found: Codec[M] = cls.__codec__  # type: ignore[attr-defined]
     return found
-

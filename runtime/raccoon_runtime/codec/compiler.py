@@ -12,8 +12,8 @@ from .plan import Plan
 class Source:
     """The lines of one function and the names that they use.
 
-    All names but those of fields begin with two underscores, which no field's name does. Text from a schema enters as a
-    field's name, checked by the plan, or through `repr`.
+    All names but those of fields begin with two underscores, which no field's name does. Text from
+    a schema enters as a field's name, checked by the plan, or through `repr`.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,9 @@ class Source:
         return name
 
     def later(self, name: str, find: Callable[[], Callable[..., Any]]) -> str:
-        """Like `use` for a function that is looked up when it is first called: another class's codec, or one's own."""
+        """Like `use` for a function that is looked up when it is first called: another class's
+        codec, or one's own.
+        """
 
         def first(*arguments: Any) -> Any:
             found = names[name] = find()

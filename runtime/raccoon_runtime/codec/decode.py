@@ -1,5 +1,6 @@
-"""Writes the code that decodes a message: one pass over its fields in the order in which encoders write them, repeated while
-there are bytes left."""
+"""Writes the code that decodes a message: one pass over its fields in the order in which encoders
+write them, repeated while there are bytes left.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def write_decode(plan: Plan, codecs: Codecs) -> Callable[..., Any]:
 
 
 def write_merge(plan: Plan, codecs: Codecs) -> Callable[..., Any]:
-    """Compile `merge(message, data, pos, end, depth) → message`: what is there is kept where the bytes say nothing."""
+    """Compile `merge(message, data, pos, end, depth) → message`: what is there is kept where the
+    bytes say nothing.
+    """
     source = Source()
     with source.block("def merge(__m, __data, __pos, __end, __depth):"):
         for field in plan.fields:
@@ -113,7 +116,9 @@ def initial(source: Source, field: Field) -> str:
 
 
 class FieldDecoder:
-    """Writes one field's lines: each reads at `__pos`, and leaves the next tag's first byte in `__tag`."""
+    """Writes one field's lines: each reads at `__pos`, and leaves the next tag's first byte in
+    `__tag`.
+    """
 
     def __init__(self, source: Source, plan: Plan, codecs: Codecs) -> None:
         self.source = source
@@ -174,7 +179,9 @@ class FieldDecoder:
             self.source.add(f"__stop, __pos = __varint(__data, __pos + {step})", "__stop += __pos")
 
     def _element(self, field: Field, target: str, previous: str | None) -> None:
-        """Write what reads one value into `target`; a message seen before, in `previous`, is merged into."""
+        """Write what reads one value into `target`; a message seen before, in `previous`, is merged
+        into.
+        """
         scalar = field.scalar
         source = self.source
         if field.kind == "enum":
@@ -189,7 +196,9 @@ class FieldDecoder:
             self._size()
             read = source.use(f"__{field.name}_read", reader(field))
             depth = "__depth + 1" if self._plan.deep else "1"
-            source.add(f"{target} = {read}(__data, __pos, __stop, {depth}, {previous})", "__pos = __stop")
+            source.add(
+                f"{target} = {read}(__data, __pos, __stop, {depth}, {previous})", "__pos = __stop"
+            )
 
     def _scalar(self, scalar: Scalar, target: str) -> None:
         source = self.source
@@ -200,7 +209,9 @@ class FieldDecoder:
         elif scalar.format:
             step = self._behind
             size = Struct("<" + scalar.format).size
-            unpack = source.use(f"__unpack_{scalar.format}", Struct("<" + scalar.format).unpack_from)
+            unpack = source.use(
+                f"__unpack_{scalar.format}", Struct("<" + scalar.format).unpack_from
+            )
             source.add(f"{target}, = {unpack}(__data, __pos + {step})", f"__pos += {step + size}")
         else:
             self._varint(target, _WIDE[scalar.name].replace("__v", target))
@@ -240,7 +251,9 @@ class FieldDecoder:
         self._size()
         whole = "message" if field.kind == "message" else ""
         source.add("__last = __stop")
-        source.add(f"__k = {key.default!r}", f"__x = {'None' if whole else default_of(source, field)}")
+        source.add(
+            f"__k = {key.default!r}", f"__x = {'None' if whole else default_of(source, field)}"
+        )
         with source.block("while __pos < __last:"):
             source.add("__entry = __pos", "__tag = __data[__pos]")
             with self._matching("if", tag(1, key.wire)):

@@ -116,7 +116,9 @@ class FieldEncoder:
     def _implicit_enum(self, field: Field) -> None:
         source, name = self.source, field.name
         first = field.cls._value2member_map_.get(0)
-        condition = f"{name} is not {source.use(f'__{name}_first', first)}" if first is not None else "True"
+        condition = (
+            f"{name} is not {source.use(f'__{name}_first', first)}" if first is not None else "True"
+        )
         with source.block(f"if {condition}:"):
             numbers = EnumBytes(field.cls, tag(field.number, VARINT), skip_zero=True)
             source.add(f"__b = {self._enum(field, name, numbers)}", "if __b: __add(__b)")
@@ -212,7 +214,9 @@ class FieldEncoder:
             pack = source.use(f"__pack_{scalar.format}", Struct("<" + scalar.format).pack)
             return f"{pack}({value} if {value}.__class__ is {exact} else {checked}({value}))"
         encoder = source.use(f"__{scalar.name}", ENCODERS[scalar.name])
-        index, size = (f"{value} << 1", TABLE_SIZE // 2) if scalar.name[0] == "s" else (value, TABLE_SIZE)
+        index, size = (
+            (f"{value} << 1", TABLE_SIZE // 2) if scalar.name[0] == "s" else (value, TABLE_SIZE)
+        )
         small = f"{value}.__class__ is __int and 0 <= {value} < {size}"
         return f"(__V[{index}] if {small} else {encoder}({value}))"
 

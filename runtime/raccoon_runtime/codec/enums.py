@@ -1,4 +1,6 @@
-"""Enum values to bytes and back, through tables that fill themselves with the enum's own members only."""
+"""Enum values to bytes and back, through tables that fill themselves with the enum's own members
+only.
+"""
 
 from __future__ import annotations
 

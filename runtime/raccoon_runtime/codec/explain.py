@@ -1,4 +1,6 @@
-"""Finds out where bytes are not the message they should be: reads them again, slowly, with the path in hand."""
+"""Finds out where bytes are not the message they should be: reads them again, slowly, with the path
+in hand.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Finds out where ProtoJSON is not the message it should be: reads it again, slowly, with the path in hand."""
+"""Finds out where ProtoJSON is not the message it should be: reads it again, slowly, with the path
+in hand.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def new_uuid() -> str:
-    """Return a random UUID (version 4) in its hyphenated form; read from the system each time, so safe after a fork."""
+    """Return a random UUID (version 4) in its hyphenated form; read from the system each time, so
+    safe after a fork.
+    """
     h = os.urandom(16).hex()
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{_VARIANTS[h[16]]}{h[17:20]}-{h[20:]}"
 

@@ -1,6 +1,8 @@
-"""Writes the code that makes a message of a dict of parsed ProtoJSON: one look for each field, by its JSON name.
+"""Writes the code that makes a message of a dict of parsed ProtoJSON: one look for each field, by
+its JSON name.
 
-What is left then goes the long way round: proto names, nulls and unknown names are brought into that form first.
+What is left then goes the long way round: proto names, nulls and unknown names are brought into
+that form first.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from .plan import Field, Plan
 from .wire import too_deep
 
 Element = Callable[[Any, bool, int], Any]
-"""(JSON, whether unknown names are ignored, depth) → the value; IGNORED for an enum's unknown name that is ignored."""
+"""(JSON, whether unknown names are ignored, depth) → the value; IGNORED for an enum's unknown name
+that is ignored.
+"""
 
 IGNORED = object()
 
@@ -31,7 +35,9 @@ def write_from_json(plan: Plan, codecs: Codecs, types: Types) -> Callable[..., A
     if plan.proto == FIELD_MASK:
         return lambda value, ignore=False, depth=0: mask_from_json(plan.cls, value)
     if plan.proto == ANY:
-        return lambda value, ignore=False, depth=0: any_from_json(plan.cls, value, types, ignore, depth)
+        return lambda value, ignore=False, depth=0: any_from_json(
+            plan.cls, value, types, ignore, depth
+        )
     source = Source()
     source.use("__new", object.__new__)
     source.use("__cls", plan.cls)
@@ -211,4 +217,3 @@ class _Writer:
             exact = source.use(f"__{scalar.python.__name__}", scalar.python)
             return f"{value} if {value}.__class__ is {exact} else {call}"
         return call
-

@@ -1,4 +1,5 @@
-"""ProtoJSON to values, kind by kind. Each function raises a TypeError or a ValueError for what is no such value.
+"""ProtoJSON to values, kind by kind. Each function raises a TypeError or a ValueError for what is
+no such value.
 
 What `to_dict` gives in its Python form is taken too: bytes, datetimes, timedeltas.
 """
@@ -57,7 +58,8 @@ def _whole(value: Any) -> int:
         value = float(value)
     if not isinstance(value, float):
         wrong(value, "an integer")
-    # The parser gives integers that 64 bits cannot hold as floats, so a float that large may be none of what was written.
+    # The parser gives integers that 64 bits cannot hold as floats, so a float that large may be
+    # none of what was written.
     if not value.is_integer() or not -_EXACT < value < 2 * _EXACT:
         raise ValueError("a number that is no integer, or out of range")
     return int(value)

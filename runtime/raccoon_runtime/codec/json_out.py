@@ -1,4 +1,6 @@
-"""Values to ProtoJSON, kind by kind. Each function checks its value and raises a TypeError or a ValueError."""
+"""Values to ProtoJSON, kind by kind. Each function checks its value and raises a TypeError or a
+ValueError.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def timestamp(value: Any) -> str:
     if value.__class__ is datetime and value.tzinfo is timezone.utc:
         micros = value.microsecond
         if micros:
-            return value.isoformat("T", "microseconds" if micros % 1000 else "milliseconds")[:-6] + "Z"
+            return (
+                value.isoformat("T", "microseconds" if micros % 1000 else "milliseconds")[:-6] + "Z"
+            )
         return value.isoformat()[:-6] + "Z"
     seconds, nanos = timestamp_parts(value)
     if not (FIRST_SECOND <= seconds <= LAST_SECOND and 0 <= nanos < BILLION):
@@ -82,7 +86,11 @@ def timestamp(value: Any) -> str:
 def duration(value: Any) -> str:
     """Return a timedelta as seconds with an `s`, with 0, 3, 6 or 9 digits behind the point."""
     seconds, nanos = duration_parts(value)
-    if abs(seconds) > LONGEST or abs(nanos) >= BILLION or (seconds < 0 < nanos or nanos < 0 < seconds):
+    if (
+        abs(seconds) > LONGEST
+        or abs(nanos) >= BILLION
+        or (seconds < 0 < nanos or nanos < 0 < seconds)
+    ):
         raise ValueError("out of range for a Duration in JSON")
     sign = "-" if seconds < 0 or nanos < 0 else ""
     return f"{sign}{abs(seconds)}{_fraction(abs(nanos))}s"

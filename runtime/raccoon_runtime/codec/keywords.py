@@ -10,10 +10,16 @@ from .plan import Field, Plan
 
 
 def write_signature(source: Source, plan: Plan) -> str:
-    """Open such a function, named like the class so that Python's own TypeErrors read well; return its name."""
+    """Open such a function, named like the class so that Python's own TypeErrors read well; return
+    its name.
+    """
     name = plan.cls.__name__ if plan.cls.__name__.isidentifier() else "message"
-    keywords = [_keyword(source, field) for field in plan.fields if field.required and not field.auto]
-    keywords += [_keyword(source, field) for field in plan.fields if not field.required or field.auto]
+    keywords = [
+        _keyword(source, field) for field in plan.fields if field.required and not field.auto
+    ]
+    keywords += [
+        _keyword(source, field) for field in plan.fields if not field.required or field.auto
+    ]
     source.add(f"def {name}({'*, ' if keywords else ''}{', '.join(keywords)}):")
     source.shift(1)
     for field in plan.fields:

@@ -1,6 +1,7 @@
 """Field tables: what a message class says of its fields, resolved once and frozen.
 
-Nothing here knows how code is written from a table; whatever encodes or decodes starts from `plan(cls)`.
+Nothing here knows how code is written from a table; whatever encodes or decodes starts from
+`plan(cls)`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class Field:
     json_name: str
     number: int
     kind: str
-    """Of one element: a scalar's name, `enum`, `message` or the full name of an unwrapped well-known type."""
+    """Of one element: a scalar's name, `enum`, `message` or the full name of an unwrapped
+    well-known type.
+    """
     cls: Any
     """The class of an `enum` or a `message`."""
     key: Scalar | None
@@ -83,7 +86,9 @@ class Field:
 
     @property
     def refusable(self) -> bool:
-        """Whether an empty value is refused when it is required: plain numbers, bools and enums are not judged."""
+        """Whether an empty value is refused when it is required: plain numbers, bools and enums are
+        not judged.
+        """
         return self.presence or not self.single or self.kind in ("string", "bytes")
 
     def empty(self, value: Any) -> bool:
@@ -147,7 +152,9 @@ def default(cls: type[Any], name: str) -> Any:
 
 
 def make_plan(cls: type[Any]) -> Plan:
-    """Resolve the field table of a message class; a TypeError says what is wrong with a declaration."""
+    """Resolve the field table of a message class; a TypeError says what is wrong with a
+    declaration.
+    """
     fields = tuple(
         sorted(
             (_field(cls, name, spec) for name, spec in specs(cls).items()),
@@ -187,7 +194,8 @@ def element_kind(spec: Spec) -> tuple[str, Scalar | None]:
 
 def _field(cls: type[Any], name: str, spec: Spec) -> Field:
     where = f"{cls.__qualname__}.{name}"
-    # Codecs are compiled with these names in them, beside their own, which all begin with two underscores.
+    # Codecs are compiled with these names in them, beside their own, which all begin with two
+    # underscores.
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
         raise TypeError(f"{where}: not a name for a field")
     if not 0 < spec.number < 1 << 29:
@@ -242,7 +250,9 @@ _judged: WeakKeyDictionary[type[Any], _Judgement] = WeakKeyDictionary()
 
 
 def is_deep(cls: type[Any]) -> bool:
-    """Return whether a message may hold itself, or others so many levels deep that they have to be counted."""
+    """Return whether a message may hold itself, or others so many levels deep that they have to be
+    counted.
+    """
     return _judge(cls).deep
 
 
@@ -264,7 +274,9 @@ def _judge(cls: type[Any]) -> _Judgement:
 def _reachable(
     cls: type[Any],
 ) -> tuple[dict[type[Any], set[type[Any]]], set[type[Any]], set[type[Any]]]:
-    """Return what each class holds, which hold JSON values or Any, and which have required or auto fields."""
+    """Return what each class holds, which hold JSON values or Any, and which have required or auto
+    fields.
+    """
     held: dict[type[Any], set[type[Any]]] = {}
     nesting: set[type[Any]] = set()
     marked: set[type[Any]] = set()
@@ -289,7 +301,9 @@ def _reachable(
 
 
 def _flat(held: dict[type[Any], set[type[Any]]], nesting: set[type[Any]]) -> set[type[Any]]:
-    """Take away, leaves first, the classes that hold only what was taken away; what remains may hold itself."""
+    """Take away, leaves first, the classes that hold only what was taken away; what remains may
+    hold itself.
+    """
     flat: set[type[Any]] = set()
     for _ in range(MAX_DEPTH // 2):
         more = {one for one in held if one not in flat | nesting and held[one] <= flat}

@@ -9,12 +9,29 @@ from typing import Any, cast
 
 from .compiler import Source
 from .enums import EnumMembers
-from .kinds import DURATION, LIST_VALUE, SIZED, STRUCT, TIMESTAMP, VALUE, VARINT, WRAPPERS, Scalar
+from .kinds import (
+    DURATION,
+    LIST_VALUE,
+    MAX_DEPTH,
+    SIZED,
+    STRUCT,
+    TIMESTAMP,
+    VALUE,
+    VARINT,
+    WRAPPERS,
+    Scalar,
+)
 from .plan import Field
-from .times import make_duration, make_timestamp, split_datetime, split_timedelta, Timestamp, Duration
+from .times import (
+    Duration,
+    Timestamp,
+    make_duration,
+    make_timestamp,
+    split_datetime,
+    split_timedelta,
+)
 from .unwrapped import NULL
 from .wire import read_packed, read_tag, read_varint, skip_value, too_deep, truncated
-from .kinds import MAX_DEPTH
 
 Reader = Callable[[bytes, int, int, int, Any], Any]
 """(data, position, end, depth, what an earlier occurrence gave) → the value."""
@@ -61,7 +78,9 @@ _VARINTS: dict[str, Callable[[list[int]], list[Any]]] = {
 
 
 def fields(data: bytes, pos: int, end: int, depth: int = 0) -> Iterator[tuple[int, int, int, int]]:
-    """Yield each field's tag, the start of its value (behind a length), the value's end, and its varint if it is one."""
+    """Yield each field's tag, the start of its value (behind a length), the value's end, and its
+    varint if it is one.
+    """
     while pos < end:
         tag, pos = read_tag(data, pos)
         value = 0
@@ -90,14 +109,18 @@ def _two_numbers(data: bytes, pos: int, end: int, seconds: int, nanos: int) -> t
 def read_timestamp(data: bytes, pos: int, end: int, depth: int, previous: Any) -> Any:
     seconds = nanos = 0
     if previous is not None:
-        seconds, nanos = previous.raw if isinstance(previous, Timestamp) else split_datetime(previous)
+        seconds, nanos = (
+            previous.raw if isinstance(previous, Timestamp) else split_datetime(previous)
+        )
     return make_timestamp(*_two_numbers(data, pos, end, seconds, nanos))
 
 
 def read_duration(data: bytes, pos: int, end: int, depth: int, previous: Any) -> Any:
     seconds = nanos = 0
     if previous is not None:
-        seconds, nanos = previous.raw if isinstance(previous, Duration) else split_timedelta(previous)
+        seconds, nanos = (
+            previous.raw if isinstance(previous, Duration) else split_timedelta(previous)
+        )
     return make_duration(*_two_numbers(data, pos, end, seconds, nanos))
 
 

@@ -28,7 +28,8 @@ DIRECTIONS = (
 
 
 def source(cls: type[Any], direction: str = "encode") -> str:
-    """Return the Python source of one of a class's functions (`DIRECTIONS`), compiled now if it was not yet.
+    """Return the Python source of one of a class's functions (`DIRECTIONS`), compiled now if it was
+    not yet.
 
     Empty where a class needs none: google.protobuf.Any's JSON is not that of its fields.
     """
@@ -40,7 +41,9 @@ def source(cls: type[Any], direction: str = "encode") -> str:
     return "" if lines is None or lines[1] is not None else "".join(lines[2])
 
 
-def warm(*classes: type[Any], directions: Iterable[str] = ("encode_event", "encode_keywords")) -> None:
+def warm(
+    *classes: type[Any], directions: Iterable[str] = ("encode_event", "encode_keywords")
+) -> None:
     """Compile these functions of the classes, and of the messages they hold, now.
 
     For a server that forks: what is compiled before the fork is shared by all workers.

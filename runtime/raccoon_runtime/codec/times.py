@@ -18,10 +18,11 @@ BILLION = 1_000_000_000
 
 
 class Timestamp(datetime):
-    """A point in time that a plain datetime cannot hold: with nanoseconds, or before year 1 or after year 9999.
+    """A point in time that a plain datetime cannot hold: with nanoseconds, or before year 1 or
+    after year 9999.
 
-    It is made by parsing. What lies outside of datetime's range shows as the nearest datetime; `raw` is exact and is
-    what is encoded. Arithmetic gives plain microseconds.
+    It is made by parsing. What lies outside of datetime's range shows as the nearest datetime;
+    `raw` is exact and is what is encoded. Arithmetic gives plain microseconds.
     """
 
     __slots__ = ("_raw",)
@@ -121,9 +122,11 @@ def split_datetime(value: datetime) -> tuple[int, int]:
 
 
 class Duration(timedelta):
-    """A span of time that a plain timedelta cannot hold: with nanoseconds, or longer than a timedelta can be.
+    """A span of time that a plain timedelta cannot hold: with nanoseconds, or longer than a
+    timedelta can be.
 
-    It is made by parsing. `raw` is exact and is what is encoded. Arithmetic gives plain microseconds.
+    It is made by parsing. `raw` is exact and is what is encoded. Arithmetic gives plain
+    microseconds.
     """
 
     __slots__ = ("_raw",)
@@ -212,7 +215,9 @@ def split_timedelta(value: timedelta) -> tuple[int, int]:
 
 
 def timestamp_parts(value: Any) -> tuple[int, int]:
-    """Return the seconds and nanoseconds of an aware datetime; a TypeError or a ValueError if it is none."""
+    """Return the seconds and nanoseconds of an aware datetime; a TypeError or a ValueError if it is
+    none.
+    """
     if not isinstance(value, datetime):
         wrong(value, "a datetime")
     if isinstance(value, Timestamp):

@@ -50,7 +50,11 @@ class FieldToJson:
                     source.add(f'if {flag}: raise __ValueError("oneof")', f"{flag} = True")
                 source.add(f"{key} = {self.element(field, name)}")
         if event and field.auto is not None:
-            fill = source.use("__new_uuid", new_uuid) if field.auto == "uuid" else source.use("__now", now_json)
+            fill = (
+                source.use("__new_uuid", new_uuid)
+                if field.auto == "uuid"
+                else source.use("__now", now_json)
+            )
             source.add(f"else: {key} = {fill}()")
         elif event and field.required and field.refusable:
             source.add('else: raise __ValueError("required")')
@@ -61,7 +65,9 @@ class FieldToJson:
         self.source.add(f"if {name}.__class__ is not {exact}: {name} = {check_name}({name})")
 
     def _present(self, field: Field) -> str:
-        """An expression: whether the field has a value to show. What is no value at all counts as one and fails later."""
+        """An expression: whether the field has a value to show. What is no value at all counts as
+        one and fails later.
+        """
         source, name = self.source, field.name
         if field.presence:
             return f"{name} is not None"

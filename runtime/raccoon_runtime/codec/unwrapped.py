@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Union, cast
+from typing import TYPE_CHECKING, Any, Union
 
 from .checks import integer, listed, mapped, number, octets, text, wrong
-from .kinds import DURATION, FIXED64, LIST_VALUE, MAX_DEPTH, SIZED, STRUCT, TIMESTAMP, VALUE, VARINT, WRAPPERS, Scalar
+from .kinds import (
+    DURATION,
+    FIXED64,
+    LIST_VALUE,
+    MAX_DEPTH,
+    STRUCT,
+    TIMESTAMP,
+    VALUE,
+    WRAPPERS,
+    Scalar,
+)
 from .times import EPOCH, FIRST_SECOND, LAST_SECOND, duration_parts, timestamp_parts
-from .varints import ENCODERS, TABLE, varint
+from .varints import ENCODERS, varint
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeAlias
+    from typing import TypeAlias
 
 
 class Null(enum.Enum):
@@ -30,7 +40,8 @@ class Null(enum.Enum):
 
 
 NULL = Null.NULL
-"""JSON's null in a field of type google.protobuf.Value, where None says that the field is not set."""
+"""JSON's null in a field of type google.protobuf.Value, where None says that the field is not set.
+"""
 
 JsonValue: TypeAlias = Union[
     None, bool, int, float, str, Null, "list[JsonValue]", "dict[str, JsonValue]"

@@ -1,4 +1,6 @@
-"""`to_dict` and `to_json` as betterproto2 has them; what no codec is compiled for goes field by field here."""
+"""`to_dict` and `to_json` as betterproto2 has them; what no codec is compiled for goes field by
+field here.
+"""
 
 from __future__ import annotations
 

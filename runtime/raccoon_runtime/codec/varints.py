@@ -1,4 +1,6 @@
-"""Integers to varints: a table for the short ones, functions that check what the table does not hold."""
+"""Integers to varints: a table for the short ones, functions that check what the table does not
+hold.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ def varint(value: int) -> bytes:
     """Return a number below 2**64 as a varint."""
     if value < 0x4000:
         return (
-            bytes((value & 0x7F | 0x80, value >> 7)) if value > 0x7F else value.to_bytes(1, "little")
+            bytes((value & 0x7F | 0x80, value >> 7))
+            if value > 0x7F
+            else value.to_bytes(1, "little")
         )
     if value < 0x200000:
         return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14))
@@ -38,7 +42,9 @@ TABLE = [varint(value) for value in range(TABLE_SIZE)]
 
 
 def ranged(kind: str, value: Any) -> int:
-    """Return `value` as the int it is; TypeError or ValueError when it is none or out of its kind's range."""
+    """Return `value` as the int it is; TypeError or ValueError when it is none or out of its kind's
+    range.
+    """
     number = value if value.__class__ is int else integer(value)
     scalar = SCALARS[kind]
     if not scalar.low <= number <= scalar.high:

@@ -41,7 +41,9 @@ def read_tag(data: bytes, pos: int) -> tuple[int, int]:
 
 
 def skip_value(data: bytes, pos: int, tag: int, depth: int) -> int:
-    """Return the position behind the value of a field whose tag was just read; groups are skipped whole."""
+    """Return the position behind the value of a field whose tag was just read; groups are skipped
+    whole.
+    """
     wire = tag & 7
     if wire == VARINT:
         return read_varint(data, pos)[1]
@@ -75,7 +77,9 @@ def _skip_group(data: bytes, pos: int, tag: int, depth: int) -> int:
 
 
 def skip_field(data: bytes, pos: int, end: int, known: Container[int], depth: int) -> int:
-    """Return the position behind the unknown field at `pos`; -1 when it is a known one whose tag is spelled too long."""
+    """Return the position behind the unknown field at `pos`; -1 when it is a known one whose tag is
+    spelled too long.
+    """
     tag, behind = read_tag(data, pos)
     if tag in known:
         return -1

@@ -20,7 +20,9 @@ _Body = Callable[[Source], str]
 
 
 def write_encode(plan: Plan, nested: Nested, event: bool) -> Callable[..., Any]:
-    """Compile `encode(message, depth=0) → bytes`; for an event also with required checks and auto fields."""
+    """Compile `encode(message, depth=0) → bytes`; for an event also with required checks and auto
+    fields.
+    """
 
     def body(source: Source) -> str:
         result = _encode_body(source, plan, nested, event)
@@ -32,7 +34,9 @@ def write_encode(plan: Plan, nested: Nested, event: bool) -> Callable[..., Any]:
 
 
 def write_encode_keywords(plan: Plan, nested: Nested) -> Callable[..., Any]:
-    """Compile a function that takes the fields as keywords, named like the class, and returns the event's bytes."""
+    """Compile a function that takes the fields as keywords, named like the class, and returns the
+    event's bytes.
+    """
 
     def body(source: Source) -> str:
         return _encode_body(source, plan, nested, True)
@@ -43,7 +47,9 @@ def write_encode_keywords(plan: Plan, nested: Nested) -> Callable[..., Any]:
 def write_to_json(
     plan: Plan, nested: Nested, types: Types, event: bool, proto_names: bool
 ) -> Callable[..., Any]:
-    """Compile `to_json(message, depth=0) → dict`; for an event also with required checks and auto fields."""
+    """Compile `to_json(message, depth=0) → dict`; for an event also with required checks and auto
+    fields.
+    """
     if plan.proto == ANY:
         return lambda message, depth=0: any_to_json(message, types, depth, proto_names)
     if plan.proto == FIELD_MASK:
@@ -60,13 +66,17 @@ def write_to_json(
 def write_json_keywords(
     plan: Plan, nested: Nested, types: Types, proto_names: bool
 ) -> Callable[..., Any]:
-    """Compile a function that takes the fields as keywords and returns the dict of the event's JSON."""
+    """Compile a function that takes the fields as keywords and returns the dict of the event's
+    JSON.
+    """
 
     def body(source: Source) -> str:
         return _json_body(source, plan, nested, types, True, proto_names)
 
     name = _json_direction("json_keywords", proto_names)
-    return _from_keywords(plan, name, body, blame.of_keywords(plan, _json_checks(types, proto_names)))
+    return _from_keywords(
+        plan, name, body, blame.of_keywords(plan, _json_checks(types, proto_names))
+    )
 
 
 def _json_direction(name: str, proto_names: bool) -> str:
@@ -87,7 +97,9 @@ def _from_message(plan: Plan, direction: str, body: _Body, told: blame.Blame) ->
     return compiled(source, plan, direction, direction)
 
 
-def _from_keywords(plan: Plan, direction: str, body: _Body, told: blame.Blame) -> Callable[..., Any]:
+def _from_keywords(
+    plan: Plan, direction: str, body: _Body, told: blame.Blame
+) -> Callable[..., Any]:
     source = Source()
     source.use("__Exception", Exception)
     source.use("__blame", told)
@@ -140,6 +152,7 @@ def _json_checks(types: Types, proto_names: bool) -> Mapping[str, blame.Check]:
             mask_to_json(value)
 
     nested = {
-        kind: (lambda value, check=check: check(value, 1)) for kind, check in json_out.NESTED.items()
+        kind: (lambda value, check=check: check(value, 1))
+        for kind, check in json_out.NESTED.items()
     }
     return {**json_out.FLAT, **nested, "message": message}

@@ -63,9 +63,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help=".proto files or directories to decode events by; repeatable",
     )
-    decode.add_argument(
-        "--package", metavar="NAME", help="a generated package to decode events by"
-    )
+    decode.add_argument("--package", metavar="NAME", help="a generated package to decode events by")
     add(
         "--event-ack",
         type=int,

@@ -33,14 +33,10 @@ class Table:
         full = self._faults.take(Full, arrival) is not None
         if full or len(self._guids) >= self._most:
             code = Code.CODE_MAX_CONNECTION_LIMIT_REACHED
-            raise Refusal(
-                Answer(code, "max connection reached"), "Max connection reached"
-            )
+            raise Refusal(Answer(code, "max connection reached"), "Max connection reached")
         taken = self._faults.take(Taken, arrival) is not None
         if taken or identity in self._guids:
-            told = Answer(
-                Code.CODE_MAX_USER_LIMIT_REACHED, f"duplicated connection: {identity},"
-            )
+            told = Answer(Code.CODE_MAX_USER_LIMIT_REACHED, f"duplicated connection: {identity},")
             raise Refusal(told, f"duplicate connection: {identity.id}")
         self._guids[identity] = set()
 

@@ -115,9 +115,7 @@ class _Reader:
 
     def request(self, value: Any, request: Request) -> None:
         def guid(value: Any) -> None:
-            request.req_guid = self._text(
-                value, request.req_guid, "SendEventRequest.req_guid"
-            )
+            request.req_guid = self._text(value, request.req_guid, "SendEventRequest.req_guid")
 
         self._object(
             value,
@@ -129,9 +127,7 @@ class _Reader:
             },
         )
 
-    def _object(
-        self, value: Any, place: str, members: Mapping[str, Callable[[Any], None]]
-    ) -> bool:
+    def _object(self, value: Any, place: str, members: Mapping[str, Callable[[Any], None]]) -> bool:
         """Hand each member to its reader; say whether the value is an object."""
         if value is None:
             return False
@@ -167,9 +163,7 @@ class _Reader:
             nonlocal nanos
             nanos = self._integer(value, nanos, 32, "Timestamp.sent_time.nanos")
 
-        place = (
-            "Go struct field SendEventRequest.sent_time of type timestamppb.Timestamp"
-        )
+        place = "Go struct field SendEventRequest.sent_time of type timestamppb.Timestamp"
         members = {"seconds": read_seconds, "nanos": read_nanos}
         if self._object(value, place, members):
             request.sent_time = seconds, nanos

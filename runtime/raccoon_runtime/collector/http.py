@@ -143,17 +143,13 @@ class HttpSide:
             return await self._hang(http)
         status = self._refused(http)
         if status is not None:
-            return _text(
-                status, f"{REASONS[status]}\n", {"Sec-Websocket-Version": "13"}
-            )
+            return _text(status, f"{REASONS[status]}\n", {"Sec-Websocket-Version": "13"})
         ws = upgrade()
         await ws.prepare(http)
         transport = http.transport
         if transport is None:
             return ws
-        session = Session(
-            ws, transport, arrival.origin, self._settings, self._table, self._intake
-        )
+        session = Session(ws, transport, arrival.origin, self._settings, self._table, self._intake)
         self._sessions.add(session)
         try:
             await session.run()
@@ -225,9 +221,7 @@ async def _as_go(http: web.Request, response: web.StreamResponse) -> None:
         response.headers.pop("Content-Type", None)
 
 
-def _text(
-    status: int, text: str, headers: Mapping[str, str] | None = None
-) -> web.Response:
+def _text(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
     told = {"Content-Type": "text/plain; charset=utf-8", **(headers or {})}
     if status >= 400:
         told["X-Content-Type-Options"] = "nosniff"

@@ -124,9 +124,7 @@ class Ledger:
             self._forget(waiter)
         return self.stored
 
-    def _watch(
-        self, n: int, tell: Callable[[], object]
-    ) -> tuple[int, Callable[[], object]]:
+    def _watch(self, n: int, tell: Callable[[], object]) -> tuple[int, Callable[[], object]]:
         waiter = (n, tell)
         with self._lock:
             reached = self.stored_count >= n
@@ -142,6 +140,4 @@ class Ledger:
                 self._waiting.remove(waiter)
 
     def _missed(self, n: int, timeout: float) -> TimeoutError:
-        return TimeoutError(
-            f"{self.stored_count} of {n} events stored within {timeout:g} s"
-        )
+        return TimeoutError(f"{self.stored_count} of {n} events stored within {timeout:g} s")

@@ -64,9 +64,7 @@ class Answer:
     def _proto(self) -> bytes:
         out = b"".join(
             bytes((number << 3,)) + _varint(value)
-            for number, value in enumerate(
-                (self._status(), self.code, self.sent_time), start=1
-            )
+            for number, value in enumerate((self._status(), self.code, self.sent_time), start=1)
             if value
         )
         if self.reason:

@@ -55,9 +55,7 @@ class Settings:
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ConfigError("a port is 0 to 65535", argument=name)
         if not self.identity_header:
-            raise ConfigError(
-                "a header's name belongs here", argument="identity_header"
-            )
+            raise ConfigError("a header's name belongs here", argument="identity_header")
         for name in ("ping_interval", "pong_timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigError("above 0", argument=name)

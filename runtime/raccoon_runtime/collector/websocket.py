@@ -20,9 +20,7 @@ from .sockets import reset
 
 PING = b"--ping--"
 # Go leaves the UTF-8 of text to the JSON decoder; older versions of aiohttp close with 1007.
-_AS_BYTES = (
-    "decode_text" in inspect.signature(web.WebSocketResponse.__init__).parameters
-)
+_AS_BYTES = "decode_text" in inspect.signature(web.WebSocketResponse.__init__).parameters
 _LONGEST_REASON = 123
 
 # The answers to one request, each with its wire.

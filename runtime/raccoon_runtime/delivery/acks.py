@@ -21,7 +21,11 @@ def failure_ack(error: SendError) -> Ack:
     code = Code.CODE_UNSPECIFIED if error.code is None else error.code
     told = error.reason or error.summary
     return Ack(
-        error.req_guid, Status.STATUS_ERROR, code, reason=told, possible_duplicate=error.persisted == "possibly"
+        error.req_guid,
+        Status.STATUS_ERROR,
+        code,
+        reason=told,
+        possible_duplicate=error.persisted == "possibly",
     )
 
 

@@ -1,6 +1,6 @@
 """The way of an event from its acceptance to its outcome, in one object.
 
-    accept ─▶ Queue ─▶ Window ─▶ Dispatcher ─▶ transport ─▶ Dispatcher ─▶ Batch.settle ─▶ future, acks()
+accept ─▶ Queue ─▶ Window ─▶ Dispatcher ─▶ transport ─▶ Dispatcher ─▶ Batch.settle ─▶ future, acks()
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Undelivered:
 
 
 class Delivery:
-    """Everything between a client and its transport. Made in any thread; lives on the loop that `handle` is bound to."""
+    """Everything between a client and its transport. Made in any thread; lives on the loop that
+    `handle` is bound to.
+    """
 
     def __init__(self, transport: Transport, options: ClientOptions) -> None:
         self.transport = transport
@@ -73,7 +75,9 @@ class Delivery:
         return self.queue.put(self._wire.frame(type, data), kind)
 
     async def room(self, size: int, seconds: float) -> bool:
-        """Wait until there may be room for an event of that size; whether there was before the time was up."""
+        """Wait until there may be room for an event of that size; whether there was before the time
+        was up.
+        """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
         waker = partial(wake, loop, waiter)
@@ -111,7 +115,9 @@ class Delivery:
         return stream
 
     async def flush(self, timeout: float | None) -> None:
-        """Wait until what was accepted so far has its outcome; SendTimeoutError when that takes longer."""
+        """Wait until what was accepted so far has its outcome; SendTimeoutError when that takes
+        longer.
+        """
         mark = self.queue.mark()
         while self.queue.pending_before(mark):
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -129,7 +135,9 @@ class Delivery:
                 raise error from None
 
     async def close(self, timeout: float) -> list[Undelivered]:
-        """Accept nothing more, wait for what is pending, end, and return the events that got no ack."""
+        """Accept nothing more, wait for what is pending, end, and return the events that got no
+        ack.
+        """
         if self._closing is not None:
             await asyncio.wait([self._closing])
             return []
@@ -192,7 +200,9 @@ class Delivery:
                 stream.put(ack)
         if self._flushes:
             waiting = [(mark, done) for mark, done in self._flushes if not done.done()]
-            self._flushes = [(mark, done) for mark, done in waiting if self.queue.pending_before(mark)]
+            self._flushes = [
+                (mark, done) for mark, done in waiting if self.queue.pending_before(mark)
+            ]
             for mark, done in waiting:
                 if not self.queue.pending_before(mark):
                     done.set_result(None)

@@ -1,4 +1,6 @@
-"""Brings batches to their outcome: out through the transport, again after a failure, split, or given up."""
+"""Brings batches to their outcome: out through the transport, again after a failure, split, or
+given up.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +139,9 @@ class Dispatcher:
             if not self._down:
                 self._down = True
                 self._log.warning(
-                    "delivery to %s is held up, trying again: %s", self._transport.address, error.brief()
+                    "delivery to %s is held up, trying again: %s",
+                    self._transport.address,
+                    error.brief(),
                 )
             if self._probe is None:
                 self._probe = batch
@@ -156,7 +160,9 @@ class Dispatcher:
         self.wake_all()
 
     def _link_is_up(self) -> None:
-        """One was answered, so the others may go. A probe that waits goes on waiting, as one of them."""
+        """One was answered, so the others may go. A probe that waits goes on waiting, as one of
+        them.
+        """
         if self._down:
             self._down = False
             self._log.info("delivery to %s goes on", self._transport.address)

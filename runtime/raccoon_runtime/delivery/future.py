@@ -1,6 +1,7 @@
 """The outcome of one accepted event: an Ack, or the error why there is none.
 
-One of these is made for each event, so it is slim: no loop, no lock, no waiter of its own until somebody waits.
+One of these is made for each event, so it is slim: no loop, no lock, no waiter of its own until
+somebody waits.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class BaseAckFuture:
         return outcome if isinstance(outcome, Ack) else outcome.about(outcome.req_guid)
 
     def add_done_callback(self, callback: Callable[[Self], object]) -> None:
-        """Have the client's event loop call this with the future when there is an outcome, or soon when there is one.
+        """Have the client's event loop call this with the future when there is an outcome, or soon
+        when there is one.
 
         An exception in it is logged and harms nothing.
         """
@@ -70,7 +72,8 @@ class BaseAckFuture:
         return self._outcome
 
     def _ack(self) -> Ack:
-        # A copy of the error: one outcome is raised to many callers, and each adds its own traceback.
+        # A copy of the error: one outcome is raised to many callers, and each adds its own
+        # traceback.
         outcome = self.outcome()
         if isinstance(outcome, SendError):
             raise outcome from outcome.__cause__
@@ -136,7 +139,9 @@ class SyncAckFuture(BaseAckFuture):
     __slots__ = ()
 
     def result(self, timeout: float | None = None) -> Ack:
-        """Return the ack or raise the error; SendTimeoutError when neither came within `timeout` seconds."""
+        """Return the ack or raise the error; SendTimeoutError when neither came within `timeout`
+        seconds.
+        """
         seconds = math.inf if timeout is None else timeout
         if not self.wait(seconds):
             raise overdue([self], seconds)
@@ -146,7 +151,9 @@ class SyncAckFuture(BaseAckFuture):
         """Wait for the outcome; whether it came in time."""
         if self._outcome is None:
             if self._batch.handle.here():
-                raise UsageError("the client's own thread cannot wait for an outcome that it has to bring")
+                raise UsageError(
+                    "the client's own thread cannot wait for an outcome that it has to bring"
+                )
             came = threading.Event()
             self._when_done(came.set)
             came.wait(None if seconds == math.inf else max(seconds, 0.0))

@@ -38,7 +38,9 @@ class LoopHandle:
         if self._loop is loop:
             return False
         if self._loop is not None:
-            raise UsageError("this client belongs to another event loop; make one client for each loop")
+            raise UsageError(
+                "this client belongs to another event loop; make one client for each loop"
+            )
         self._loop = loop
         self._thread = threading.get_ident()
         return True

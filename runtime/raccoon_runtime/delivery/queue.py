@@ -28,7 +28,9 @@ class Bounds:
 
 
 class Counts(NamedTuple):
-    """How many events were accepted, and what became of them; the age of the oldest pending one in seconds."""
+    """How many events were accepted, and what became of them; the age of the oldest pending one in
+    seconds.
+    """
 
     accepted: int
     delivered: int
@@ -41,10 +43,13 @@ class Counts(NamedTuple):
 class Queue:
     """Counts an event from its acceptance to its outcome: queued, in flight or waiting for a retry.
 
-    Events gather in the youngest batch. `signal` is called, in the thread that accepts, when there is work after there was none.
+    Events gather in the youngest batch. `signal` is called, in the thread that accepts, when there
+    is work after there was none.
     """
 
-    def __init__(self, bounds: Bounds, wire: Wire, handle: LoopHandle, signal: Callable[[], object]) -> None:
+    def __init__(
+        self, bounds: Bounds, wire: Wire, handle: LoopHandle, signal: Callable[[], object]
+    ) -> None:
         self._bounds = bounds
         self._wire = wire
         self._handle = handle
@@ -144,7 +149,9 @@ class Queue:
             self._live.update(dict.fromkeys(parts))
 
     def when_room(self, size: int, waker: Callable[[], object]) -> None:
-        """Have this called, once, when something was settled; at once when there is room, or the queue was closed."""
+        """Have this called, once, when something was settled; at once when there is room, or the
+        queue was closed.
+        """
         with self._lock:
             if not self._closed and not self._fits(size):
                 self._rooms[waker] = None

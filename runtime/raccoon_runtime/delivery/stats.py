@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """A snapshot; `accepted == delivered + failed + pending` in each. Events, unless said otherwise.
+    """A snapshot; `accepted == delivered + failed + pending` in each. Events, unless said
+    otherwise.
 
-    `pending_bytes` are those of the pending events, `oldest` the age of the oldest in seconds; `in_flight`, `requests` (every attempt),
-    `retries` and `connections` count themselves; `possible_duplicates` were acknowledged after an earlier attempt that may have
-    been published too; `failures` counts failed events by the name of their error, `acks_dropped` what `acks()` had no room for.
+    `pending_bytes` are those of the pending events, `oldest` the age of the oldest in seconds;
+    `in_flight`, `requests` (every attempt), `retries` and `connections` count themselves;
+    `possible_duplicates` were acknowledged after an earlier attempt that may have been published
+    too; `failures` counts failed events by the name of their error, `acks_dropped` what `acks()`
+    had no room for.
     """
 
     accepted: int

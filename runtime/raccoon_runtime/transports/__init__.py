@@ -33,7 +33,9 @@ def make_transport(url: object, **options: Unpack[TransportKeywords]) -> Transpo
     known = SCHEMES.get(scheme.lower())
     if not separator or known is None:
         told = f"unknown scheme {scheme[:20]!r}" if separator else "no scheme"
-        raise ConfigError(f"{told}; an address starts with one of {', '.join(SCHEMES)} and ://", argument="url")
+        raise ConfigError(
+            f"{told}; an address starts with one of {', '.join(SCHEMES)} and ://", argument="url"
+        )
     module, name = known
     transport: Any = getattr(importlib.import_module(f".{module}", __name__), name)
     made: Transport = transport(url, **options)

@@ -14,7 +14,9 @@ EVENTS_PATH = "/api/v1/events"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to send. `userinfo` is the Authorization header that the URL's user and password make, if it has any."""
+    """Where to send. `userinfo` is the Authorization header that the URL's user and password make,
+    if it has any.
+    """
 
     scheme: str
     host: str
@@ -42,12 +44,18 @@ class Address:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
-def parse_address(url: object, schemes: Mapping[str, int | None], *, default_path: str = "") -> Address:
-    """Return the address; ConfigError when it is missing or malformed. `schemes` maps each to its default port."""
+def parse_address(
+    url: object, schemes: Mapping[str, int | None], *, default_path: str = ""
+) -> Address:
+    """Return the address; ConfigError when it is missing or malformed. `schemes` maps each to its
+    default port.
+    """
     argument = "url"
     told = " or ".join(f"{scheme}://" for scheme in schemes)
     if not isinstance(url, str):
-        raise ConfigError(f"a URL belongs here ({told}), not {type(url).__name__}", argument=argument)
+        raise ConfigError(
+            f"a URL belongs here ({told}), not {type(url).__name__}", argument=argument
+        )
     if not url.strip():
         raise ConfigError(f"the address is missing; it starts with {told}", argument=argument)
     if any(char.isspace() or ord(char) < 32 for char in url):
@@ -56,10 +64,14 @@ def parse_address(url: object, schemes: Mapping[str, int | None], *, default_pat
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:  # its text may hold a part of a password
-        raise ConfigError("not a URL: the host or the port is malformed", argument=argument) from None
+        raise ConfigError(
+            "not a URL: the host or the port is malformed", argument=argument
+        ) from None
     scheme = parts.scheme.lower()
     if scheme not in schemes or "://" not in url:
-        raise ConfigError(f"unknown scheme {scheme!r}; the address starts with {told}", argument=argument)
+        raise ConfigError(
+            f"unknown scheme {scheme!r}; the address starts with {told}", argument=argument
+        )
     if not host or not _plain(host):
         raise ConfigError("the address names no host", argument=argument)
     if parts.fragment:
@@ -72,7 +84,7 @@ def parse_address(url: object, schemes: Mapping[str, int | None], *, default_pat
 
 
 def _plain(host: str) -> bool:
-    return not set(host) & set("/\\?#@<>^`{|}%\"") and host.strip(".") != ""
+    return not set(host) & set('/\\?#@<>^`{|}%"') and host.strip(".") != ""
 
 
 def _basic(user: str | None, password: str | None) -> str | None:

@@ -25,9 +25,11 @@ CODES: dict[Code, tuple[type[SendError], Literal["no", "possibly"]]] = {
 
 
 class Transport(Protocol):
-    """Carries requests to one address and brings back the answers: bytes out, an Ack or a SendError back.
+    """Carries requests to one address and brings back the answers: bytes out, an Ack or a SendError
+    back.
 
-    Connections are opened when first needed, in the loop that sends, and again after they broke; never by the constructor.
+    Connections are opened when first needed, in the loop that sends, and again after they broke;
+    never by the constructor.
     """
 
     @property
@@ -77,7 +79,9 @@ def judge(answer: Ack, req_guid: str, status: int | None = None) -> Ack:
         if answer.req_guid == req_guid:
             return answer
         # What the server answers when it found no guid: then it found no events either.
-        raise AnswerError("it is not to this request", req_guid=req_guid, status=status, persisted="possibly")
+        raise AnswerError(
+            "it is not to this request", req_guid=req_guid, status=status, persisted="possibly"
+        )
     raise refusal(answer, req_guid, status)
 
 
@@ -86,6 +90,10 @@ def refusal(answer: Ack, req_guid: str, status: int | None = None) -> SendError:
     known = CODES.get(answer.code)
     if known is None:
         told = answer.reason or f"code {answer.code.name}"
-        return AnswerError(told, req_guid=req_guid, code=answer.code, status=status, persisted="possibly")
+        return AnswerError(
+            told, req_guid=req_guid, code=answer.code, status=status, persisted="possibly"
+        )
     error, persisted = known
-    return error(answer.reason, req_guid=req_guid, code=answer.code, status=status, persisted=persisted)
+    return error(
+        answer.reason, req_guid=req_guid, code=answer.code, status=status, persisted=persisted
+    )

@@ -10,10 +10,11 @@ from ssl import SSLContext, SSLError, create_default_context
 from typing import Any, Literal
 
 import h2.exceptions
-from grpclib import GRPCError, ProtocolError, Status, StreamTerminatedError
+from grpclib import GRPCError, Status
 from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.config import Configuration
 from grpclib.encoding.base import CodecBase
+from grpclib.exceptions import ProtocolError, StreamTerminatedError
 from typing_extensions import Unpack
 
 from ..deadline import cancellations, deadline, forgive
@@ -188,7 +189,9 @@ class GrpcTransport:
         if options.headers is not None and not callable(options.headers):
             checked_for_grpc(options.headers)
         if options.identity_header is not None:
-            checked_for_grpc({options.identity_header: options.client_name}, argument="identity_header")
+            checked_for_grpc(
+                {options.identity_header: options.client_name}, argument="identity_header"
+            )
 
     async def _call(self, req_guid: str, body: bytes) -> Ack:
         metadata = self._metadata or await self._headers()
@@ -212,7 +215,9 @@ class GrpcTransport:
             raise told.about(req_guid) from error
 
     async def _unary(self, channel: Channel, body: bytes, metadata: dict[str, str]) -> bytes:
-        """Return the reply. grpclib ends a call by cancelling its task, and does not take that back: done here."""
+        """Return the reply. grpclib ends a call by cancelling its task, and does not take that
+        back: done here.
+        """
         task = asyncio.current_task()
         assert task is not None
         before = cancellations(task)
@@ -277,8 +282,12 @@ def status_error(error: GRPCError) -> SendError:
 
 
 def map_error(error: BaseException) -> SendError:
-    """Return what an error of grpclib, h2 or the system means; the caller raises it from the original."""
-    kind = next((ERRORS[base] for base in type(error).__mro__ if base in ERRORS), ConnectionLostError)
+    """Return what an error of grpclib, h2 or the system means; the caller raises it from the
+    original.
+    """
+    kind = next(
+        (ERRORS[base] for base in type(error).__mro__ if base in ERRORS), ConnectionLostError
+    )
     told = str(error) if isinstance(error, StreamTerminatedError) else type(error).__name__
     return kind(told, persisted="possibly")
 
@@ -294,10 +303,16 @@ def _context(given: SSLContext | None, secure: bool) -> SSLContext | None:
 
 
 def _configuration(given: Mapping[str, Any]) -> Configuration:
-    known = {option.name for option in dataclasses.fields(Configuration) if not option.name.startswith("_")}
+    known = {
+        option.name
+        for option in dataclasses.fields(Configuration)
+        if not option.name.startswith("_")
+    }
     for name in given:
         if name not in known:
-            raise ConfigError(f"{name!r} is no option of grpclib's Configuration", argument="dial_options")
+            raise ConfigError(
+                f"{name!r} is no option of grpclib's Configuration", argument="dial_options"
+            )
     try:
         return Configuration(**given)
     except (TypeError, ValueError) as error:

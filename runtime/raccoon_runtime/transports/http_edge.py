@@ -1,4 +1,6 @@
-"""Where aiohttp ends: its errors and HTTP's statuses as ours, for the WebSocket and the REST transport."""
+"""Where aiohttp ends: its errors and HTTP's statuses as ours, for the WebSocket and the REST
+transport.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import aiohttp
-from aiohttp import http_exceptions
+from aiohttp import client_exceptions, http_exceptions
 from yarl import URL
 
 from ..errors import (
@@ -30,7 +32,8 @@ from ..options import TransportOptions
 from ..retry import parse_retry_after
 from .address import Address
 
-# Every error class of aiohttp's client, and what it means here. A test fails when aiohttp gets another.
+# Every error class of aiohttp's client, and what it means here. A test fails when aiohttp gets
+# another.
 AIOHTTP_ERRORS: dict[type[BaseException], type[SendError]] = {
     aiohttp.ClientError: ConnectionLostError,
     aiohttp.ClientConnectionError: ConnectionLostError,
@@ -45,7 +48,7 @@ AIOHTTP_ERRORS: dict[type[BaseException], type[SendError]] = {
     aiohttp.ClientConnectorDNSError: ConnectError,
     aiohttp.ClientProxyConnectionError: ConnectError,
     aiohttp.ClientHttpProxyError: ConnectError,
-    aiohttp.UnixClientConnectorError: ConnectError,
+    client_exceptions.UnixClientConnectorError: ConnectError,
     aiohttp.ConnectionTimeoutError: ConnectError,
     aiohttp.ServerTimeoutError: AckTimeoutError,
     aiohttp.SocketTimeoutError: AckTimeoutError,
@@ -90,11 +93,15 @@ STATUSES: dict[int, tuple[type[SendError], Literal["no", "possibly"]]] = {
 
 
 def map_error(error: BaseException, *, connecting: bool = False) -> SendError:
-    """Return what an error of aiohttp or of the system means here; the caller raises it from the original.
+    """Return what an error of aiohttp or of the system means here; the caller raises it from the
+    original.
 
     `connecting` says that nothing had been sent yet.
     """
-    kind = next((AIOHTTP_ERRORS[base] for base in type(error).__mro__ if base in AIOHTTP_ERRORS), ConnectionLostError)
+    kind = next(
+        (AIOHTTP_ERRORS[base] for base in type(error).__mro__ if base in AIOHTTP_ERRORS),
+        ConnectionLostError,
+    )
     if connecting and kind in (ConnectionLostError, AckTimeoutError, AnswerError):
         kind = ConnectError if kind is not AnswerError else EndpointError
     unsent = connecting or kind in (ConnectError, TlsError, EndpointError)
@@ -117,7 +124,9 @@ def status_error(status: int, headers: Mapping[str, str], base: Address) -> Send
         return error(status=status, persisted=persisted, retry_after=floor)
     if status >= 500:
         return UnavailableError(
-            status=status, persisted="possibly", retry_after=parse_retry_after(headers.get("Retry-After"))
+            status=status,
+            persisted="possibly",
+            retry_after=parse_retry_after(headers.get("Retry-After")),
         )
     if 401 <= status < 500:
         return EndpointError(status=status)
@@ -147,7 +156,9 @@ class HttpDialer:
 
         aiohttp follows redirects of an upgrade, and can be kept from it only in its traces.
         """
-        connector = aiohttp.TCPConnector(limit=limit, ssl=self._options.ssl or True, **self._connector)
+        connector = aiohttp.TCPConnector(
+            limit=limit, ssl=self._options.ssl or True, **self._connector
+        )
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -159,7 +170,9 @@ class HttpDialer:
 
 
 def _no_redirects(address: Address) -> aiohttp.TraceConfig:
-    async def refuse(session: Any, context: Any, params: aiohttp.TraceRequestRedirectParams) -> None:
+    async def refuse(
+        session: Any, context: Any, params: aiohttp.TraceRequestRedirectParams
+    ) -> None:
         raise status_error(params.response.status, params.response.headers, address)
 
     trace = aiohttp.TraceConfig()

@@ -31,7 +31,9 @@ _LONGEST_ANSWER = 1 << 20
 
 
 class RestTransport:
-    """Sends to `http://` or `https://`; without a path in the URL, to Raccoon's own, `/api/v1/events`."""
+    """Sends to `http://` or `https://`; without a path in the URL, to Raccoon's own,
+    `/api/v1/events`.
+    """
 
     def __init__(self, url: str, /, **options: Unpack[TransportKeywords]) -> None:
         self._options = build(TransportOptions, options)
@@ -45,7 +47,9 @@ class RestTransport:
             self._address.userinfo,
         )
         self._timeout = aiohttp.ClientTimeout(
-            total=self._options.connect_timeout + self._options.write_timeout + self._options.ack_timeout,
+            total=self._options.connect_timeout
+            + self._options.write_timeout
+            + self._options.ack_timeout,
             sock_connect=self._options.connect_timeout,
             sock_read=self._options.ack_timeout,
         )
@@ -118,7 +122,9 @@ class RestTransport:
             raise map_error(cause).about(req_guid) from cause
         raise error
 
-    def _refused(self, response: aiohttp.ClientResponse, text: bytes, req_guid: str) -> SendError | None:
+    def _refused(
+        self, response: aiohttp.ClientResponse, text: bytes, req_guid: str
+    ) -> SendError | None:
         """Return the error that the response stands for; None when it is a Raccoon's 200."""
         status = response.status
         if status == 200:

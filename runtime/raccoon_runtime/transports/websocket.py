@@ -20,7 +20,6 @@ from .base import judge
 from .http_edge import HttpDialer, map_error, status_error
 from .ws_connection import Connection
 
-
 # Where an upgrade's answer means something else than a request's (http_edge.STATUSES).
 UPGRADE_STATUSES: dict[int, type[SendError]] = {
     101: EndpointError,
@@ -33,7 +32,8 @@ UPGRADE_STATUSES: dict[int, type[SendError]] = {
 class WebSocketTransport:
     """Sends to `ws://` or `wss://`; without a path in the URL, to Raccoon's own, `/api/v1/events`.
 
-    Each connection has an identity of its own unless the caller's headers hold one, so the ghost of a broken one is in nobody's way.
+    Each connection has an identity of its own unless the caller's headers hold one, so the ghost of
+    a broken one is in nobody's way.
     """
 
     def __init__(self, url: str, /, **options: Unpack[TransportKeywords]) -> None:
@@ -105,7 +105,9 @@ class WebSocketTransport:
     async def _connected(self, req_guid: str) -> Connection:
         """Return the connection; all who need one wait for the same attempt."""
         if self._opening is None:
-            self._opening = asyncio.get_running_loop().create_task(self._open(), name="raccoon-connect")
+            self._opening = asyncio.get_running_loop().create_task(
+                self._open(), name="raccoon-connect"
+            )
             self._opening.add_done_callback(self._opened)
         opening = self._opening
         await asyncio.wait([opening])

@@ -1,4 +1,6 @@
-"""One WebSocket connection: its reader, its pings, and the requests that wait on it for their answers."""
+"""One WebSocket connection: its reader, its pings, and the requests that wait on it for their
+answers.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ from ..wires import JSON_WIRE, PROTO_WIRE, Wire
 from .base import refusal
 from .http_edge import map_error
 
-# Codes that speak of the connection, whatever request they came after. The frame is PROTO even to a JSON client.
+# Codes that speak of the connection, whatever request they came after. The frame is PROTO even to a
+# JSON client.
 _REFUSALS = (Code.CODE_MAX_CONNECTION_LIMIT_REACHED, Code.CODE_MAX_USER_LIMIT_REACHED)
 _FAREWELL = 2.0  # what the closing handshake gets, in seconds
 
@@ -58,7 +61,9 @@ class Connection:
         self._pinger: asyncio.Task[None] | None = None
 
     async def admitted(self) -> None:
-        """Return when the server has let the connection in: it answers a ping only then, and refuses after the 101."""
+        """Return when the server has let the connection in: it answers a ping only then, and
+        refuses after the 101.
+        """
         try:
             await self._ping(self._options.connect_timeout)
         except BaseException:
@@ -130,7 +135,9 @@ class Connection:
                     await self._ws.pong(message.data)
                 elif message.type is aiohttp.WSMsgType.CLOSE:
                     # Here, for `close_code` may say 1006 after a 1008.
-                    lost = ConnectionLostError("closed by the server", status=message.data, persisted="possibly")
+                    lost = ConnectionLostError(
+                        "closed by the server", status=message.data, persisted="possibly"
+                    )
                     break
                 elif message.type is aiohttp.WSMsgType.ERROR:
                     lost = map_error(message.data)
@@ -167,13 +174,16 @@ class Connection:
     def _blame(self, answer: Ack) -> None:
         """Find whose request it was that could not be read: the answer does not say.
 
-        Nothing more is sent meanwhile. The others get their answers, so when as many wait as were refused, it was those.
+        Nothing more is sent meanwhile. The others get their answers, so when as many wait as were
+        refused, it was those.
         """
         if self._unblamed and len(self._pending) <= self._unblamed:
             for req_guid, waiting in self._pending.items():
                 if not waiting.done():
                     told = answer.reason if not answer.req_guid else "cannot deserialize request"
-                    waiting.set_exception(RejectedError(told, req_guid=req_guid, code=Code.CODE_BAD_REQUEST))
+                    waiting.set_exception(
+                        RejectedError(told, req_guid=req_guid, code=Code.CODE_BAD_REQUEST)
+                    )
             self._pending.clear()
             self._unblamed = 0
             self._calm.set()
@@ -183,7 +193,11 @@ class Connection:
         seconds = f"{self._options.ack_timeout:g} s"
         if waiting is not None and not waiting.done():
             waiting.set_exception(AckTimeoutError(seconds, req_guid=req_guid, persisted="possibly"))
-        self._end(ConnectionLostError(f"another request had no answer for {seconds}", persisted="possibly"))
+        self._end(
+            ConnectionLostError(
+                f"another request had no answer for {seconds}", persisted="possibly"
+            )
+        )
 
     async def _keep_alive(self) -> None:
         try:
@@ -202,7 +216,9 @@ class Connection:
                 await self._ws.ping()
                 await self._pong
         except asyncio.TimeoutError as error:
-            raise ConnectionLostError(f"no pong within {patience:g} s", persisted="possibly") from error
+            raise ConnectionLostError(
+                f"no pong within {patience:g} s", persisted="possibly"
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise map_error(error) from error
 
@@ -211,7 +227,9 @@ class Connection:
             self._pong.set_result(None)
 
     def _end(self, error: SendError) -> None:
-        """Tell everyone who waits, and cut the line; what the peer still gets from it does not count."""
+        """Tell everyone who waits, and cut the line; what the peer still gets from it does not
+        count.
+        """
         if self.ended is not None:
             return
         self.ended = error
