@@ -27,6 +27,7 @@ RaccoonError
     ├── AckTimeoutError      no answer in time (also a TimeoutError)
     ├── AnswerError          an answer came that is not a Raccoon's
     ├── HeadersError         the function that makes the headers failed
+    ├── DroppedError         there was no room, and `overflow=` said to drop it
     ├── SendTimeoutError     the caller's `timeout=` passed; the event goes on (also a TimeoutError)
     └── UndeliveredError     the client was closed, or its event loop ended, before the answer
 """
@@ -342,6 +343,13 @@ class SendTimeoutError(SendError, TimeoutError):
         """
         first: Any = self.futures[0] if self.futures else None
         return first
+
+
+class DroppedError(SendError):
+    """There was no room, and `overflow=` says to drop the oldest or the newest event then."""
+
+    summary = "dropped, for there was no room"
+    remedy = "Allow more with queue_events= and queue_bytes=, or wait for room."
 
 
 class UndeliveredError(SendError):

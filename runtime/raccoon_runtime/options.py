@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ssl import SSLContext
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from typing_extensions import TypedDict
 
@@ -19,6 +19,9 @@ from .headers import Headers, checked
 from .retry import Retry
 from .serializers import PROTO, Serializer, serializer_named
 from .wires import JSON_WIRE, PROTO_WIRE, Wire
+
+if TYPE_CHECKING:
+    from .delivery import Undelivered
 
 LOGGER = logging.getLogger("raccoon_runtime")
 _WIRES = {"json": JSON_WIRE, "proto": PROTO_WIRE}
@@ -81,6 +84,21 @@ def _serializer(name: str, value: Any) -> Serializer:
     return found
 
 
+def _one_of(*values: str) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        if value not in values:
+            raise ConfigError(f"one of {', '.join(values)} belongs here", argument=name)
+        return value
+
+    return check
+
+
+def _function(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ConfigError(f"a function belongs here, not {type(value).__name__}", argument=name)
+    return value
+
+
 def _headers(name: str, value: Any) -> Any:
     return value if value is None or callable(value) else checked(value)
 
@@ -141,6 +159,11 @@ class ClientOptions(_Options):
     room_timeout: float = _option(5.0, _number(0))
     batch_events: int = _option(100, _count(1))
     batch_bytes: int | None = _option(None, _count(1, none=True))
+    linger: float = _option(0.0, _number(0))
+    overflow: Literal["wait", "drop_oldest", "drop_newest"] = _option(
+        "wait", _one_of("wait", "drop_oldest", "drop_newest")
+    )
+    on_failure: Callable[[Undelivered], object] | None = _option(None, _function)
     max_event_bytes: int = _option(900_000, _count(1))
     logger: logging.Logger = _option(LOGGER, _is(logging.Logger, "a logging.Logger"))
 
@@ -188,6 +211,9 @@ class ClientKeywords(TypedDict, total=False):
     room_timeout: float
     batch_events: int
     batch_bytes: int | None
+    linger: float
+    overflow: Literal["wait", "drop_oldest", "drop_newest"]
+    on_failure: Callable[[Undelivered], object] | None
     max_event_bytes: int
     logger: logging.Logger
 

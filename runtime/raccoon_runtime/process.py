@@ -7,14 +7,21 @@ it away from the parent too. So a child starts anew and never lets what it inher
 from __future__ import annotations
 
 import os
+import threading
 
 _generation = 0
+_lock = threading.Lock()
 _inherited: list[object] = []
 
 
 def generation() -> int:
     """Return a number that is another after a fork."""
     return _generation
+
+
+def lock() -> threading.Lock:
+    """Return the lock under which clients begin; a fork's child has another, which nobody holds."""
+    return _lock
 
 
 def leave_alone(*things: object) -> None:
@@ -31,8 +38,9 @@ def leave_alone(*things: object) -> None:
 
 
 def _forked() -> None:
-    global _generation
+    global _generation, _lock
     _generation += 1
+    _lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

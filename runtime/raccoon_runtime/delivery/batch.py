@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..envelope import Ack
@@ -12,50 +12,69 @@ from ..errors import SendError
 
 if TYPE_CHECKING:
     from ..wires import Wire
-    from .future import BaseAckFuture
-    from .handle import LoopHandle
+
+Waker = Callable[[], object]
 
 
 class Batch:
     """Gathers frames until it is sealed; from then on its `req_guid` and its bytes never change.
 
-    The guid is there from the start, for the futures to tell.
+    The guid is there from the start, for futures to tell. Whoever waits for one of its events waits
+    here, so that an outcome costs the same for one event and for a hundred.
     """
 
     __slots__ = (
+        "__weakref__",
         "attempts",
+        "count",
         "failures",
         "first_failure",
         "frames",
-        "futures",
-        "handle",
         "last_error",
         "opened",
-        "order",
+        "outcome",
+        "places",
         "possible_duplicate",
+        "refusals",
         "req_guid",
+        "row",
         "sent_time",
         "size",
+        "strikes",
+        "successes",
         "unanswered",
+        "wakers",
         "wire",
     )
 
-    def __init__(self, wire: Wire, handle: LoopHandle, order: int) -> None:
+    def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self.handle = handle
-        self.order = order
         self.req_guid = os.urandom(16).hex()
         self.opened = time.monotonic()
         self.sent_time = 0
-        self.frames: list[bytes] = []
-        self.futures: list[BaseAckFuture] = []
+        self.frames: Sequence[bytes] = []
+        self.count = 0
         self.size = 0
+        self.row: int | None = None
+        """Where it lies in the spool, if there is one."""
+
         self.attempts = 0
         self.failures = 0
         self.first_failure: float | None = None
         self.last_error: SendError | None = None
-        self.possible_duplicate = False
         self.unanswered = False
+        """Whether it is on its way and may have arrived."""
+        self.possible_duplicate = False
+        # What `broker` remembers of it.
+        self.refusals = 0
+        self.strikes = 0
+        self.successes = 0
+
+        self.outcome: Ack | SendError | None = None
+        self.places: list[tuple[Batch, int]] | None = None
+        """Where each event is, once it was split."""
+        self.wakers: list[tuple[int, Waker]] = []
+        """Who waits for the event of that index."""
 
     def seal(self) -> None:
         """Let nothing more be added."""
@@ -65,28 +84,64 @@ class Batch:
         """Return the request's bytes, the same each time; kept only while it is under way."""
         return self.wire.request(self.req_guid, self.sent_time, self.frames)
 
-    def split(self) -> tuple[Batch, Batch]:
-        """Return its two halves, with guids of their own and its past."""
-        middle = len(self.frames) // 2
-        return self._part(slice(None, middle)), self._part(slice(middle, None))
+    def types(self) -> list[str]:
+        """Return each event's type."""
+        return [self.wire.unframe(frame)[0] for frame in self.frames]
 
-    def _part(self, part: slice) -> Batch:
-        half = Batch(self.wire, self.handle, self.order)
-        half.opened = self.opened
-        half.frames, half.futures = self.frames[part], self.futures[part]
-        half.size = sum(map(len, half.frames))
-        half.failures, half.first_failure = self.failures, self.first_failure
-        half.last_error, half.possible_duplicate = self.last_error, self.possible_duplicate
-        for future in half.futures:
-            future._batch = half  # pyright: ignore[reportPrivateUsage]
-        half.seal()
-        return half
+    def halves(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the indices of two halves, in which one type's events lie together if they can."""
+        types = self.types()
+        order = sorted(range(self.count), key=types.__getitem__)
+        middle = self.count // 2
+        changes = [i for i in range(1, self.count) if types[order[i]] != types[order[i - 1]]]
+        cut = min(changes, key=lambda i: abs(i - middle), default=middle)
+        return order[:cut], order[cut:]
 
-    def settle(self, outcome: Ack | SendError) -> None:
-        """Tell every event's future."""
-        wakers: list[Callable[[], object]] = []
-        with self.handle.lock:
-            for future in self.futures:
-                wakers += future._settle(outcome)  # pyright: ignore[reportPrivateUsage]
-        for wake in wakers:
-            wake()
+    def split(self, *groups: Sequence[int]) -> tuple[Batch, ...]:
+        """Return its parts, of the events of these indices, with guids of their own and its past."""
+        parts = tuple(map(self._part, groups))
+        places: dict[int, tuple[Batch, int]] = {}
+        for part, group in zip(parts, groups, strict=True):
+            places.update({index: (part, i) for i, index in enumerate(group)})
+        for index, waker in self.wakers:
+            part, i = places[index]
+            part.wakers.append((i, waker))
+        self.wakers, self.frames = [], ()
+        self.places = [places[index] for index in range(self.count)]
+        return parts
+
+    def _part(self, group: Sequence[int]) -> Batch:
+        part = Batch(self.wire)
+        part.opened = self.opened
+        part.frames = [self.frames[index] for index in group]
+        part.count = len(group)
+        part.size = sum(map(len, part.frames))
+        for name in _PAST:
+            setattr(part, name, getattr(self, name))
+        part.seal()
+        return part
+
+    def find(self, index: int) -> tuple[Batch, int]:
+        """Return where the event of that index is now: in this batch, or in a part of it."""
+        batch = self
+        while batch.places is not None:
+            batch, index = batch.places[index]
+        return batch, index
+
+    def settle(self, outcome: Ack | SendError) -> list[Waker]:
+        """Take the outcome, under the lock; the wakers are the caller's to call without it."""
+        self.outcome = outcome
+        self.frames = ()
+        wakers, self.wakers = self.wakers, []
+        return [waker for _, waker in wakers]
+
+
+_PAST = (
+    "failures",
+    "first_failure",
+    "last_error",
+    "possible_duplicate",
+    "refusals",
+    "strikes",
+    "successes",
+)

@@ -1,65 +1,70 @@
 """The way of an event from its acceptance to its outcome, in one object.
 
-accept ─▶ Queue ─▶ Window ─▶ Dispatcher ─▶ transport ─▶ Dispatcher ─▶ Batch.settle ─▶ future, acks()
+accept ─▶ Queue ─▶ Window ─▶ Dispatcher ─▶ transport ─▶ Dispatcher ─▶ Queue.done ─▶ future, acks()
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import atexit
 import math
 import threading
-from dataclasses import dataclass
+import time
 from functools import partial
 from typing import TypeVar
 from weakref import WeakSet
 
+from .. import process
 from ..deadline import deadline
 from ..envelope import Ack
-from ..errors import SendError, SendTimeoutError, UndeliveredError
+from ..errors import DroppedError, SendError, SendTimeoutError, UndeliveredError
 from ..options import ClientOptions
 from ..transports.base import Transport
 from .acks import AckStream, SyncAckStream, failure_ack
 from .batch import Batch
+from .callbacks import Callbacks
 from .dispatcher import Dispatcher
-from .future import BaseAckFuture, resolve, wake
+from .future import AckFuture, came, resolve, wake
 from .handle import LoopHandle
-from .queue import Bounds, Queue
+from .notices import Notices
+from .queue import Bounds, Place, Queue
 from .stats import Counters, Stats
+from .undelivered import Read, Undelivered
 from .window import Window
 
-F = TypeVar("F", bound=BaseAckFuture)
 S = TypeVar("S", AckStream, SyncAckStream)
 
 _CLOSING = 5.0  # what a transport gets to say goodbye, in seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered:
-    """An event that `close()` gives back: its type, its bytes, and the error that its future has."""
-
-    type: str
-    data: bytes
-    error: SendError
-
-
 class Delivery:
-    """Everything between a client and its transport. Made in any thread; lives on the loop that
-    `handle` is bound to.
+    """Everything between a client and its transport.
+
+    Made in any thread; lives on the loop that `handle` is bound to. `read` gives an event back as
+    what was sent, for those that failed.
     """
 
-    def __init__(self, transport: Transport, options: ClientOptions) -> None:
+    def __init__(self, transport: Transport, options: ClientOptions, read: Read) -> None:
         self.transport = transport
-        self.handle = LoopHandle()
+        self._options = options
+        self._read = read
         self._wire = transport.wire
-        self._log: logging.Logger = options.logger
+        self.handle = LoopHandle(Callbacks(options.logger))
+        self._notices = Notices(options.logger, transport.address)
         self._counters = Counters()
         self._streams: WeakSet[AckStream | SyncAckStream] = WeakSet()
-        self._flushes: list[tuple[int, asyncio.Future[None]]] = []
+        self._flushes: list[_Flush] = []
         self._closing: asyncio.Future[list[Undelivered]] | None = None
-        self.queue = Queue(_bounds(transport, options), self._wire, self.handle, self._signal)
+        self._queue = Queue(_bounds(transport, options), self._wire, self.handle, self._signal)
         self._dispatcher = Dispatcher(
-            transport, self.queue, self.handle, options.retry, self._log, self._counters, self._tell
+            transport,
+            self._queue,
+            self.handle,
+            options.retry,
+            self._notices,
+            self._counters,
+            self._settled,
+            self._divided,
         )
         self._window = Window(transport.in_flight, self._dispatcher, self.handle)
         self._dispatcher.wake_all = self._window.wake_all
@@ -67,43 +72,58 @@ class Delivery:
 
     def bind(self) -> None:
         """Live on the running loop; what was accepted before goes out."""
-        if self.handle.bind() and self.queue:
-            self._window.wake()
+        if self.handle.bind():
+            _unclosed[self] = process.generation()
+            if self._queue:
+                self._window.wake()
 
-    def accept(self, type: str, data: bytes, kind: type[F]) -> F | None:
-        """Accept an event and return its future; None when there is no room for it now."""
-        return self.queue.put(self._wire.frame(type, data), kind)
+    # --- in ---------------------------------------------------------------------------
+
+    def accept(self, type: str, data: bytes) -> Place | None:
+        """Accept an event and return where it is; None when there is no room for it now."""
+        frame = self._wire.frame(type, data)
+        place = self._queue.put(frame)
+        if place is None and self._options.overflow != "wait":
+            return self._dropped(frame)
+        return place
+
+    def _dropped(self, frame: bytes) -> Place:
+        """Make room as the policy says, or drop the event itself."""
+        if self._options.overflow == "drop_oldest":
+            while (oldest := self._queue.drop_oldest()) is not None:
+                self._settled(oldest, DroppedError(req_guid=oldest.req_guid))
+                if (place := self._queue.put(frame)) is not None:
+                    return place
+        return self._queue.refuse(DroppedError())
 
     async def room(self, size: int, seconds: float) -> bool:
-        """Wait until there may be room for an event of that size; whether there was before the time
-        was up.
-        """
+        """Wait until there may be room for an event of that size; whether that came in time."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
         waker = partial(wake, loop, waiter)
-        self.queue.when_room(size, waker)
+        self._queue.when_room(size, waker)
         timer = None if seconds == math.inf else loop.call_later(seconds, resolve, waiter, False)
+        found = False
         try:
-            came = await waiter
-        except asyncio.CancelledError:
-            self.queue.no_room_needed(waker)
-            raise
+            found = await waiter
         finally:
             if timer is not None:
                 timer.cancel()
-        if not came:
-            self.queue.no_room_needed(waker)
-        return came
+            if not found:
+                self._queue.no_room_needed(waker)
+        return found
 
     def room_for_thread(self, size: int, seconds: float) -> bool:
         """The same, for a thread to wait."""
-        came = threading.Event()
-        waker = came.set
-        self.queue.when_room(size, waker)
-        if came.wait(max(seconds, 0.0)):
+        found = threading.Event()
+        waker = found.set
+        self._queue.when_room(size, waker)
+        if found.wait(max(seconds, 0.0)):
             return True
-        self.queue.no_room_needed(waker)
+        self._queue.no_room_needed(waker)
         return False
+
+    # --- out --------------------------------------------------------------------------
 
     def stream(self, kind: type[S]) -> S:
         """Return an iterator over the acks from now on."""
@@ -114,105 +134,172 @@ class Delivery:
             stream.end()
         return stream
 
-    async def flush(self, timeout: float | None) -> None:
-        """Wait until what was accepted so far has its outcome; SendTimeoutError when that takes
-        longer.
-        """
-        mark = self.queue.mark()
-        while self.queue.pending_before(mark):
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._flushes.append((mark, done))
-            try:
-                if timeout is None:
-                    await done
-                else:
-                    async with deadline(timeout):
-                        await done
-            except asyncio.TimeoutError:
-                futures = [future for batch in self.queue.live() for future in batch.futures]
-                error = SendTimeoutError(f"{timeout:g} s, {len(futures)} events are pending")
-                error.futures = tuple(futures)
-                raise error from None
-
-    async def close(self, timeout: float) -> list[Undelivered]:
-        """Accept nothing more, wait for what is pending, end, and return the events that got no
-        ack.
-        """
-        if self._closing is not None:
-            await asyncio.wait([self._closing])
-            return []
-        self._closing = asyncio.get_running_loop().create_future()
-        self.queue.close()
-        left: list[Undelivered] = []
-        try:
-            self._dispatcher.hurry()
-            await self.flush(timeout)
-        except SendTimeoutError:
-            self._log.warning("closing with events that were not acknowledged within %g s", timeout)
-        finally:
-            try:
-                await self._window.close()
-            finally:
-                left = self._give_back(self._dispatcher.abandon(UndeliveredError()))
-                await self._part()
-                self._closing.set_result(left)
-        return left
-
     def stats(self) -> Stats:
         """Return the counts as they are."""
         counted = self._counters
         return Stats(
-            **self.queue.counts()._asdict(),
+            **self._queue.counts()._asdict(),
             in_flight=self._window.busy,
             requests=counted.requests,
             retries=counted.retries,
             connections=self.transport.connections,
             possible_duplicates=counted.possible_duplicates,
             acks_dropped=counted.acks_dropped,
-            failures=dict(counted.failures),
+            latency=counted.latency.latency(),
         )
 
-    async def _part(self) -> None:
+    async def flush(self, timeout: float | None) -> None:
+        """Wait until what was accepted so far has its outcome.
+
+        SendTimeoutError when that takes longer.
+        """
+        flush = _Flush()
+        self._flushes.append(flush)
+        try:
+            flush.wait_for(self._queue.live())
+            self._window.wake_all()
+            if not await came(flush.done, timeout):
+                raise self._overdue(flush, timeout or 0.0)
+        finally:
+            self._flushes.remove(flush)
+
+    def _overdue(self, flush: _Flush, timeout: float) -> SendTimeoutError:
+        count = sum(batch.count for batch in flush.left)
+        error = SendTimeoutError(f"{timeout:g} s, {count} events are pending")
+        error.futures = tuple(
+            AckFuture(self.handle, (batch, index))
+            for batch in flush.left
+            for index in range(batch.count)
+        )
+        return error
+
+    async def close(self, timeout: float) -> list[Undelivered]:
+        """Accept nothing more, wait for what is pending, end, and return what got no ack."""
+        if self._closing is not None:
+            await asyncio.wait([self._closing])
+            return []
+        end = time.monotonic() + timeout
+        self._closing = asyncio.get_running_loop().create_future()
+        self._queue.close()
+        left: list[Undelivered] = []
+        try:
+            self._dispatcher.hurry()
+            await self.flush(timeout)
+        except SendTimeoutError:
+            told = "closing with events that were not acknowledged within %g s"
+            self._options.logger.warning(told, timeout)
+        finally:
+            try:
+                await self._window.close()
+            finally:
+                left = self._abandon(UndeliveredError())
+                await self._part(end)
+                _unclosed.pop(self, None)
+                self._closing.set_result(left)
+        return left
+
+    def report_lost(self, pending: int) -> None:
+        """Say that the interpreter ends before these were acknowledged."""
+        told = "the interpreter ended before %d events were acknowledged; close the client first"
+        self._options.logger.error(told, pending)
+
+    def close_unused(self) -> None:
+        """Accept nothing more; it was never bound to a loop, so nothing is pending."""
+        self._queue.close()
         for stream in list(self._streams):
             stream.end()
+
+    async def _part(self, end: float) -> None:
+        for stream in list(self._streams):
+            stream.end()
+        self._notices.rest()
         try:
             async with deadline(_CLOSING):
                 await self.transport.close()
         except asyncio.TimeoutError:
-            self._log.warning("%s did not close in time", self.transport.address)
+            told = "%s did not close in time"
+            self._options.logger.warning(told, self.transport.address)
+        await self._callbacks_done(max(end - time.monotonic(), 0.0))
 
-    def _give_back(self, batches: list[Batch]) -> list[Undelivered]:
+    async def _callbacks_done(self, patience: float) -> None:
+        if self.handle.callbacks.busy:
+            loop = asyncio.get_running_loop()
+            last: asyncio.Future[bool] = loop.create_future()
+            self.handle.callbacks.run(partial(wake, loop, last))
+            if not await came(last, patience):
+                self._options.logger.warning("closed while callbacks were still running")
+
+    def _abandon(self, error: SendError) -> list[Undelivered]:
         left: list[Undelivered] = []
-        for batch in batches:
-            for frame, future in zip(batch.frames, batch.futures, strict=True):
-                error = future.exception()
-                assert error is not None
-                left.append(Undelivered(*self._wire.unframe(frame), error))
+        for batch, told in self._dispatcher.abandon(error):
+            left += self._undelivered(batch, told)
+            self._settled(batch, told)
         return left
+
+    def _undelivered(self, batch: Batch, error: SendError) -> list[Undelivered]:
+        unframed = (self._wire.unframe(frame) for frame in batch.frames)
+        return [Undelivered(type, data, error, self._read) for type, data in unframed]
+
+    # --- what the rooms tell each other -----------------------------------------------
 
     def _signal(self) -> None:
         self.handle.call(self._window.wake)
 
-    def _tell(self, outcome: Ack | SendError) -> None:
+    def _settled(self, batch: Batch, outcome: Ack | SendError) -> None:
+        if isinstance(outcome, Ack):
+            self._counters.latency.add(time.monotonic() - batch.opened, batch.count)
+        elif self._options.on_failure is not None:
+            for dead in self._undelivered(batch, outcome):
+                self.handle.callbacks.run(partial(self._options.on_failure, dead))
+        self._queue.done(batch, outcome)
         if self._streams:
             ack = outcome if isinstance(outcome, Ack) else failure_ack(outcome)
             for stream in list(self._streams):
                 stream.put(ack)
         if self._flushes:
-            waiting = [(mark, done) for mark, done in self._flushes if not done.done()]
-            self._flushes = [
-                (mark, done) for mark, done in waiting if self.queue.pending_before(mark)
-            ]
-            for mark, done in waiting:
-                if not self.queue.pending_before(mark):
-                    done.set_result(None)
+            self.handle.call(self._tell_flushes, batch)
+
+    def _tell_flushes(self, batch: Batch) -> None:
+        for flush in self._flushes:
+            flush.settled(batch)
+
+    def _divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
+        for flush in self._flushes:
+            flush.divided(batch, parts)
 
     def _killed(self) -> None:
         """The loop ends without a close: say what is lost with it, rather than leave it in limbo."""
-        self.queue.close()
-        self._dispatcher.abandon(UndeliveredError("its event loop ended"))
+        self._queue.close()
+        _unclosed.pop(self, None)
+        left = self._abandon(UndeliveredError("its event loop ended"))
+        if left:
+            told = "an event loop ended before %d events were acknowledged; close the client first"
+            self._options.logger.error(told, len(left))
         for stream in list(self._streams):
             stream.end()
+
+
+class _Flush:
+    """The batches that somebody waits for, and the future that tells when none is left."""
+
+    def __init__(self) -> None:
+        self.left: set[Batch] = set()
+        self.done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def wait_for(self, batches: list[Batch]) -> None:
+        self.left.update(batches)
+        if not self.left:
+            resolve(self.done)
+
+    def settled(self, batch: Batch) -> None:
+        self.left.discard(batch)
+        if not self.left:
+            resolve(self.done)
+
+    def divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
+        if batch in self.left:
+            self.left.remove(batch)
+            self.left.update(parts)
 
 
 def _bounds(transport: Transport, options: ClientOptions) -> Bounds:
@@ -221,4 +308,18 @@ def _bounds(transport: Transport, options: ClientOptions) -> Bounds:
         bytes=options.queue_bytes,
         batch_events=options.batch_events,
         batch_bytes=transport.batch_bytes if options.batch_bytes is None else options.batch_bytes,
+        linger=options.linger,
     )
+
+
+# Held on purpose: what nobody closed is not to vanish without a word.
+_unclosed: dict[Delivery, int] = {}
+
+
+@atexit.register
+def _report() -> None:
+    """Say what is pending still when the interpreter ends."""
+    for delivery, generation in list(_unclosed.items()):
+        pending = delivery.stats().pending
+        if pending and generation == process.generation():
+            delivery.report_lost(pending)

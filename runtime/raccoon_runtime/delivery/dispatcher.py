@@ -5,25 +5,30 @@ given up.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..envelope import Ack
-from ..errors import AnswerError, PublishError, SendError, SetupError, TooLargeError
+from ..errors import AnswerError, IdentityTakenError, PublishError, SendError, TooLargeError
 from ..retry import Retry
 from ..transports.base import Transport
 from .batch import Batch
+from .broker import Broker, Verdict
+from .gate import Gate
 from .handle import LoopHandle
+from .notices import Notices
 from .queue import Queue
 from .stats import Counters
+
+_SOON = 1  # the back-off of what is only being divided: that of a first failure
 
 
 class Dispatcher:
     """Decides what a slot of the window carries next, and what a failure means.
 
-    While the link is down one batch, the probe, goes out at a time, and the others wait behind it.
+    While the link is down, or the broker in doubt, one batch goes out at a time: the gate's probe.
+    `settled` hears of each batch that has its outcome, `divided` of each that was split.
     """
 
     def __init__(
@@ -32,38 +37,40 @@ class Dispatcher:
         queue: Queue,
         handle: LoopHandle,
         retry: Retry,
-        logger: logging.Logger,
+        notices: Notices,
         counters: Counters,
-        told: Callable[[Ack | SendError], None],
+        settled: Callable[[Batch, Ack | SendError], None],
+        divided: Callable[[Batch, tuple[Batch, ...]], None],
     ) -> None:
         self._transport = transport
         self._queue = queue
         self._handle = handle
         self._retry = retry
-        self._log = logger
+        self._notices = notices
         self._counters = counters
-        self._told = told
+        self._settled = settled
+        self._divided = divided
+        self._gate = Gate()
+        self._broker = Broker()
         self._again: deque[Batch] = deque()
-        self._waiting: dict[Batch, asyncio.TimerHandle] = {}
-        self._probe: Batch | None = None
-        self._probe_due = False
-        self._down = False
+        self._timers: dict[Batch | Gate | Queue, tuple[asyncio.TimerHandle, Callable[[], None]]] = (
+            {}
+        )
         self._proven = False
         self.wake_all: Callable[[], None] = lambda: None
         self.killed: Callable[[], None] = lambda: None
 
+    # --- what the window asks -----------------------------------------------------------
+
     def take(self) -> Batch | None:
         """Return the next batch that may go, if there is one."""
-        if self._probe is not None:
-            due, self._probe_due = self._probe_due, False
-            return self._probe if due else None
-        if self._again:
-            return self._again.popleft()
-        return self._queue.take()
+        if self._gate.closed:
+            return self._gate.take(self._next)
+        return self._next()
 
     def more(self) -> bool:
         """Whether there may be another."""
-        return self._probe is None and bool(self._again or self._queue)
+        return not self._gate.closed and bool(self._again or self._queue)
 
     async def carry(self, batch: Batch) -> None:
         """Send it once."""
@@ -82,117 +89,207 @@ class Dispatcher:
         else:
             self._delivered(batch, ack)
 
-    def hurry(self) -> None:
-        """Let what waits for its retry go now; the client is closing."""
-        for batch, timer in list(self._waiting.items()):
-            timer.cancel()
-            self._due(batch)
+    # --- what the delivery asks ---------------------------------------------------------
 
-    def abandon(self, error: SendError) -> list[Batch]:
-        """Settle everything that is left with this error, and return it."""
-        for timer in self._waiting.values():
+    def hurry(self) -> None:
+        """Let what waits for a time go now; the client is closing, or wants to be done."""
+        for timer, call in list(self._timers.values()):
             timer.cancel()
-        self._waiting.clear()
+            call()
+
+    def abandon(self, error: SendError) -> list[tuple[Batch, SendError]]:
+        """Forget everything that is left, and return it, each with the error to settle it with."""
+        for timer, _ in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
         self._again.clear()
-        self._probe = None
-        left = self._queue.live()
-        for batch in left:
+        left: list[tuple[Batch, SendError]] = []
+        for batch in self._queue.live():
             unsure = batch.possible_duplicate or batch.unanswered
-            self._settle(batch, error.about(batch.req_guid, "possibly" if unsure else "no"))
+            told = error.about(batch.req_guid, "possibly" if unsure else "no")
+            told.__cause__ = batch.last_error
+            left.append((batch, told))
         return left
+
+    # --- what comes next ----------------------------------------------------------------
+
+    def _next(self) -> Batch | None:
+        if self._again:
+            return self._again.popleft()
+        batch = self._queue.take()
+        if batch is None and (wait := self._queue.lingers()):
+            self._after(wait, self._queue, self.wake_all)
+        return batch
+
+    def _after(self, seconds: float, what: Batch | Gate | Queue, call: Callable[[], None]) -> None:
+        """Call this once, later; a timer for the same thing gives way."""
+        earlier = self._timers.pop(what, None)
+        if earlier is not None:
+            earlier[0].cancel()
+
+        def due() -> None:
+            self._timers.pop(what, None)
+            call()
+
+        self._timers[what] = self._handle.loop.call_later(seconds, due), due
+
+    def _later(self, batch: Batch, error: SendError) -> None:
+        delay = self._retry.delay(batch.failures, error.retry_after)
+        self._after(delay, batch, lambda: self._go_on(batch))
+
+    def _go_on(self, *batches: Batch) -> None:
+        self._again.extend(batches)
+        self.wake_all()
+
+    # --- what an answer means -----------------------------------------------------------
 
     def _delivered(self, batch: Batch, ack: Ack) -> None:
         batch.unanswered = False
         self._proven = True
-        self._link_is_up()
+        self._broker.published()
+        self._answered()
         if batch.attempts > 1 or batch.possible_duplicate:
-            ack = replace(ack, attempts=batch.attempts, possible_duplicate=batch.possible_duplicate)
-        self._counters.possible_duplicates += len(batch.frames) * batch.possible_duplicate
-        self._finish(batch, ack)
+            duplicate = batch.possible_duplicate
+            ack = replace(ack, attempts=batch.attempts, possible_duplicate=duplicate)
+        self._counters.possible_duplicates += batch.count * batch.possible_duplicate
+        self._settled(batch, ack)
 
     def _failed(self, batch: Batch, error: SendError) -> None:
-        batch.unanswered = False
-        if not error.outage:
-            self._link_is_up()
         now = self._handle.loop.time()
+        batch.unanswered = False
         batch.failures += 1
         batch.first_failure = now if batch.first_failure is None else batch.first_failure
         batch.last_error = error
         batch.possible_duplicate |= error.persisted == "possibly"
-        worth_it = error.retryable or (self._proven and isinstance(error, SetupError))
-        spent = self._retry.spent(batch.failures, now - batch.first_failure, error.patience)
-        divisible = len(batch.frames) > 1
-        if isinstance(error, TooLargeError) and divisible:
-            batch.failures -= 1
-            self._split(batch)
-        elif worth_it and not spent:
-            self._later(batch, error)
-        elif isinstance(error, PublishError) and divisible:
-            # What one event did must not be the end of the others: each part gets one more attempt.
-            self._split(batch)
+        if isinstance(error, PublishError):
+            self._refused(batch, error, now)
+        elif self._is_outage(error):
+            self._hold(batch, error, now)
         else:
-            persisted = "possibly" if batch.possible_duplicate else "no"
-            self._settle(batch, error.about(batch.req_guid, persisted))
+            self._answered()
+            if isinstance(error, TooLargeError) and batch.count > 1:
+                batch.failures -= 1
+                self._go_on(*self._split(batch, *batch.halves()))
+            else:
+                self._give_up(batch, error)
 
-    def _later(self, batch: Batch, error: SendError) -> None:
-        if error.outage:
-            if not self._down:
-                self._down = True
-                self._log.warning(
-                    "delivery to %s is held up, trying again: %s",
-                    self._transport.address,
-                    error.brief(),
-                )
-            if self._probe is None:
-                self._probe = batch
-            elif self._probe is not batch:
-                self._again.append(batch)
-                return
-        delay = self._retry.delay(batch.failures, error.retry_after)
-        self._waiting[batch] = self._handle.loop.call_later(delay, self._due, batch)
+    def _is_outage(self, error: SendError) -> bool:
+        # A set-up that has worked before is right; so what refuses it will pass.
+        return error.outage and (error.retryable or self._proven)
 
-    def _due(self, batch: Batch) -> None:
-        self._waiting.pop(batch, None)
-        if batch is self._probe:
-            self._probe_due = True
-        else:
-            self._again.append(batch)
-        self.wake_all()
+    def _spent(self, batch: Batch, error: SendError, now: float) -> bool:
+        waited = now - (now if batch.first_failure is None else batch.first_failure)
+        if isinstance(error, IdentityTakenError) and self._gate.closed:
+            waited = max(waited, now - self._gate.since)
+        return self._retry.spent(batch.failures, waited, error.patience)
 
-    def _link_is_up(self) -> None:
-        """One was answered, so the others may go. A probe that waits goes on waiting, as one of
-        them.
-        """
-        if self._down:
-            self._down = False
-            self._log.info("delivery to %s goes on", self._transport.address)
-        if self._probe is None:
-            return
-        if self._probe_due:
-            self._again.appendleft(self._probe)
-        self._probe, self._probe_due = None, False
-        self.wake_all()
-
-    def _split(self, batch: Batch) -> None:
-        parts = batch.split()
-        self._queue.replace(batch, parts)
-        self._leave_gate(batch)
-        self._again.extendleft(reversed(parts))
-        self.wake_all()
-
-    def _leave_gate(self, batch: Batch) -> None:
-        if batch is self._probe:
-            self._probe, self._probe_due = None, False
+    def _answered(self) -> None:
+        """The server answers, so the others may go, unless its broker is in doubt."""
+        if self._gate.closed and not self._broker.in_doubt:
+            self._notices.goes_on()
+            waiting = self._gate.open()
+            if waiting is not None:
+                self._again.appendleft(waiting)
             self.wake_all()
 
-    def _settle(self, batch: Batch, error: SendError) -> None:
-        self._leave_gate(batch)
-        count = len(batch.frames)
-        self._counters.failures[type(error).__name__] += count
-        self._log.warning("%d event%s not delivered: %s", count, "s" * (count > 1), error.brief())
-        self._finish(batch, error)
+    # --- when the server cannot be reached ----------------------------------------------
 
-    def _finish(self, batch: Batch, outcome: Ack | SendError) -> None:
-        self._queue.done(batch, isinstance(outcome, Ack))
-        batch.settle(outcome)
-        self._told(outcome)
+    def _hold(self, batch: Batch, error: SendError, now: float) -> None:
+        """Let one batch find out when the server is back."""
+        self._notices.held_up(error)
+        self._gate.close(now)
+        if self._spent(batch, error, now):
+            self._give_up(batch, error)
+        elif self._gate.guards(batch):
+            self._probe_after_failure(batch, error)
+        else:
+            self._again.append(batch)
+
+    def _probe_after_failure(self, batch: Batch, error: SendError) -> None:
+        self._gate.failures += 1
+        self._gate.hold(batch)
+        self._gate_due_in(self._retry.delay(self._gate.failures, error.retry_after))
+
+    def _gate_due_in(self, seconds: float) -> None:
+        def due() -> None:
+            self._gate.due()
+            self.wake_all()
+
+        self._after(seconds, self._gate, due)
+
+    # --- when it cannot publish -----------------------------------------------------------
+
+    def _refused(self, batch: Batch, error: SendError, now: float) -> None:
+        verdict = self._broker.refused(batch)
+        self._answered()
+        if self._spent(batch, error, now):
+            # What one event did must not be the end of the others, unless nothing gets through.
+            if batch.count > 1 and not self._broker.out:
+                self._go_on(*self._split(batch, *batch.halves()))
+            else:
+                self._give_up(batch, error)
+        elif verdict is Verdict.FAIL:
+            self._give_up(batch, error)
+        elif verdict is Verdict.RETRY:
+            self._later(batch, error)
+        elif verdict is Verdict.SPLIT:
+            self._go_on(*self._split(batch, *batch.halves()))
+        else:
+            self._doubt(batch, error, now)
+
+    def _doubt(self, batch: Batch, error: SendError, now: float) -> None:
+        """Let one batch find out whether the broker is out: a smaller one, or one of another type."""
+        self._gate.close(now)
+        if not self._gate.guards(batch):
+            self._again.append(batch)
+        elif batch.count > 1:
+            probe, rest = self._split(batch, *batch.halves())
+            self._again.appendleft(rest)
+            self._probe_soon(probe)
+        elif (other := self._unlike()) is not None:
+            self._again.appendleft(batch)
+            self._probe_soon(other)
+        else:
+            self._broker.out = True
+            self._notices.held_up(error)
+            self._probe_after_failure(batch, error)
+
+    def _probe_soon(self, batch: Batch | None) -> None:
+        self._gate.hold(batch)
+        self._gate_due_in(self._retry.delay(_SOON))
+
+    def _leave_gate(self, batch: Batch) -> None:
+        """Let another be the probe instead of a batch that is no more."""
+        if self._gate.closed and self._gate.guards(batch):
+            self._probe_soon(None)
+
+    def _unlike(self) -> Batch | None:
+        """Return a lone event of a type of which none was refused alone yet, cut out of its batch."""
+        found = self._broker.unlike(self._again)
+        if found is None and (waiting := self._queue.take()) is not None:
+            self._again.append(waiting)
+            found = self._broker.unlike([waiting])
+        if found is None:
+            return None
+        batch, index = found
+        self._again.remove(batch)
+        if batch.count == 1:
+            return batch
+        others = [i for i in range(batch.count) if i != index]
+        alone, rest = self._split(batch, [index], others)
+        self._again.append(rest)
+        return alone
+
+    # --- outcomes -------------------------------------------------------------------------
+
+    def _split(self, batch: Batch, *groups: Sequence[int]) -> tuple[Batch, ...]:
+        parts = self._queue.split(batch, *groups)
+        self._leave_gate(batch)
+        self._divided(batch, parts)
+        return parts
+
+    def _give_up(self, batch: Batch, error: SendError) -> None:
+        told = error.about(batch.req_guid, "possibly" if batch.possible_duplicate else "no")
+        self._leave_gate(batch)
+        self._notices.failed(batch.count, error)
+        self._settled(batch, told)

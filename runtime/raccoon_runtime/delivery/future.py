@@ -1,13 +1,11 @@
 """The outcome of one accepted event: an Ack, or the error why there is none.
 
-One of these is made for each event, so it is slim: no loop, no lock, no waiter of its own until
-somebody waits.
+One of these is made for each event, so it is slim: a batch and an index in it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -20,29 +18,27 @@ from ..envelope import Ack
 from ..errors import SendError, SendTimeoutError, UsageError
 
 if TYPE_CHECKING:
-    from .batch import Batch
-
-logger = logging.getLogger("raccoon_runtime")
+    from .batch import Batch, Waker
+    from .handle import LoopHandle
 
 
 class BaseAckFuture:
     """What both kinds share."""
 
-    __slots__ = ("__weakref__", "_batch", "_outcome", "_wakers")
+    __slots__ = ("__weakref__", "_handle", "_place")
 
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-        self._outcome: Ack | SendError | None = None
-        self._wakers: list[Callable[[], object]] | None = None
+    def __init__(self, handle: LoopHandle, place: tuple[Batch, int]) -> None:
+        self._handle = handle
+        self._place = place
 
     @property
     def req_guid(self) -> str:
         """The request in which the event travels; another one when that had to be split."""
-        return self._batch.req_guid
+        return self._batch().req_guid
 
     def done(self) -> bool:
         """Whether there is an outcome."""
-        return self._outcome is not None
+        return self._batch().outcome is not None
 
     def exception(self) -> SendError | None:
         """Return why there is no ack, or None; InvalidStateError while it is pending."""
@@ -51,53 +47,39 @@ class BaseAckFuture:
 
     def outcome(self) -> Ack | SendError:
         """Return the ack, or the error why there is none; InvalidStateError while it is pending."""
-        outcome = self._settled()
-        return outcome if isinstance(outcome, Ack) else outcome.about(outcome.req_guid)
-
-    def add_done_callback(self, callback: Callable[[Self], object]) -> None:
-        """Have the client's event loop call this with the future when there is an outcome, or soon
-        when there is one.
-
-        An exception in it is logged and harms nothing.
-        """
-        self._when_done(partial(self._call_back, callback))
+        batch = self._batch()
+        outcome = batch.outcome
+        if outcome is None:
+            raise asyncio.InvalidStateError("the event is still pending")
+        # A copy of an error: one outcome is raised to many, and each adds its own traceback.
+        return outcome if isinstance(outcome, Ack) else outcome.about(batch.req_guid)
 
     def __repr__(self) -> str:
-        state = "pending" if self._outcome is None else type(self._outcome).__name__
+        outcome = self._batch().outcome
+        state = "pending" if outcome is None else type(outcome).__name__
         return f"<{type(self).__name__} {self.req_guid} {state}>"
 
-    def _settled(self) -> Ack | SendError:
-        if self._outcome is None:
-            raise asyncio.InvalidStateError("the event is still pending")
-        return self._outcome
+    def _batch(self) -> Batch:
+        batch, index = self._place
+        if batch.places is not None:
+            self._place = batch.find(index)
+            return self._place[0]
+        return batch
 
     def _ack(self) -> Ack:
-        # A copy of the error: one outcome is raised to many callers, and each adds its own
-        # traceback.
         outcome = self.outcome()
         if isinstance(outcome, SendError):
             raise outcome from outcome.__cause__
         return outcome
 
-    def _when_done(self, waker: Callable[[], object]) -> None:
-        with self._batch.handle.lock:
-            if self._outcome is None:
-                if self._wakers is None:
-                    self._wakers = []
-                self._wakers.append(waker)
+    def _when_done(self, waker: Waker) -> None:
+        """Have this called, once, when there is an outcome; at once when there is one."""
+        with self._handle.lock:
+            batch, index = self._place[0].find(self._place[1])
+            if batch.outcome is None:
+                batch.wakers.append((index, waker))
                 return
         waker()
-
-    def _settle(self, outcome: Ack | SendError) -> list[Callable[[], object]]:
-        """Take the outcome, under the lock; the wakers are the caller's to call without it."""
-        self._outcome = outcome
-        wakers, self._wakers = self._wakers, None
-        return wakers or []
-
-    def _call_back(self, callback: Callable[[Self], object]) -> None:
-        guarded = partial(_guarded, callback, self)
-        if not self._batch.handle.call(guarded):
-            guarded()
 
 
 class AckFuture(BaseAckFuture):
@@ -120,7 +102,7 @@ class AckFuture(BaseAckFuture):
 
     async def wait(self, seconds: float) -> bool:
         """Wait for the outcome; whether it came in time."""
-        if self._outcome is None:
+        if not self.done():
             loop = asyncio.get_running_loop()
             waiter: asyncio.Future[bool] = loop.create_future()
             self._when_done(partial(wake, loop, waiter))
@@ -130,7 +112,16 @@ class AckFuture(BaseAckFuture):
             finally:
                 if timer is not None:
                     timer.cancel()
-        return self._outcome is not None
+        return self.done()
+
+    def add_done_callback(self, callback: Callable[[Self], object]) -> None:
+        """Have the client's event loop call this with the future when there is an outcome.
+
+        Like those of asyncio it has to be quick: while it runs, nothing else in the loop does. An
+        exception in it goes to the loop's exception handler.
+        """
+        call = partial(callback, self)
+        self._when_done(lambda: self._handle.call(call) or call())
 
 
 class SyncAckFuture(BaseAckFuture):
@@ -139,8 +130,9 @@ class SyncAckFuture(BaseAckFuture):
     __slots__ = ()
 
     def result(self, timeout: float | None = None) -> Ack:
-        """Return the ack or raise the error; SendTimeoutError when neither came within `timeout`
-        seconds.
+        """Return the ack or raise the error.
+
+        SendTimeoutError when neither came within `timeout` seconds; None waits as long as it takes.
         """
         seconds = math.inf if timeout is None else timeout
         if not self.wait(seconds):
@@ -149,24 +141,30 @@ class SyncAckFuture(BaseAckFuture):
 
     def wait(self, seconds: float) -> bool:
         """Wait for the outcome; whether it came in time."""
-        if self._outcome is None:
-            if self._batch.handle.here():
-                raise UsageError(
-                    "the client's own thread cannot wait for an outcome that it has to bring"
-                )
+        if not self.done():
+            if self._handle.here():
+                told = "the client's own thread cannot wait for an outcome that it has to bring"
+                raise UsageError(told)
             came = threading.Event()
             self._when_done(came.set)
             came.wait(None if seconds == math.inf else max(seconds, 0.0))
-        return self._outcome is not None
+        return self.done()
+
+    def add_done_callback(self, callback: Callable[[Self], object]) -> None:
+        """Have a thread of the client's own call this with the future when there is an outcome.
+
+        It may take its time; an exception in it is logged and harms nothing.
+        """
+        self._when_done(partial(self._handle.callbacks.run, partial(callback, self)))
 
 
 def overdue(pending: Sequence[BaseAckFuture], seconds: float) -> SendTimeoutError:
     """Return the error that ends a wait for these."""
-    batch = pending[0]._batch  # pyright: ignore[reportPrivateUsage]
+    batch = pending[0]._batch()  # pyright: ignore[reportPrivateUsage]
     last = batch.last_error
     told = f"{seconds:g} s" if last is None else f"{seconds:g} s; last, {last.brief()}"
-    persisted = "possibly" if batch.possible_duplicate or batch.attempts else "no"
-    error = SendTimeoutError(told, req_guid=batch.req_guid, persisted=persisted)
+    sent = batch.possible_duplicate or batch.unanswered
+    error = SendTimeoutError(told, req_guid=batch.req_guid, persisted="possibly" if sent else "no")
     error.futures = tuple(pending)
     error.__cause__ = last
     return error
@@ -174,11 +172,7 @@ def overdue(pending: Sequence[BaseAckFuture], seconds: float) -> SendTimeoutErro
 
 def wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[bool]) -> None:
     """Let who waits go on, from any thread."""
-    try:
-        here = asyncio.get_running_loop() is loop
-    except RuntimeError:
-        here = False
-    if here:
+    if asyncio._get_running_loop() is loop:
         resolve(waiter)
     elif not loop.is_closed():
         loop.call_soon_threadsafe(resolve, waiter)
@@ -190,8 +184,7 @@ def resolve(waiter: asyncio.Future[bool], came: bool = True) -> None:
         waiter.set_result(came)
 
 
-def _guarded(callback: Callable[[Any], object], future: BaseAckFuture) -> None:
-    try:
-        callback(future)
-    except Exception:
-        logger.exception("a done callback failed")
+async def came(future: asyncio.Future[bool], seconds: float | None) -> bool:
+    """Wait for a future that stays as it is; whether it was done before the time was up."""
+    await asyncio.wait([future], timeout=seconds)
+    return future.done()

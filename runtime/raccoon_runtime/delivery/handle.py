@@ -8,17 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import UsageError
+from .callbacks import Callbacks
 
 
 class LoopHandle:
     """Bound once, to the loop that first uses it. `lock` guards what other threads may touch."""
 
-    __slots__ = ("_loop", "_thread", "lock")
+    __slots__ = ("_loop", "callbacks", "lock")
 
-    def __init__(self) -> None:
+    def __init__(self, callbacks: Callbacks) -> None:
         self.lock = threading.Lock()
+        self.callbacks = callbacks
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
 
     @property
     def bound(self) -> bool:
@@ -33,32 +34,30 @@ class LoopHandle:
         return self._loop
 
     def bind(self) -> bool:
-        """Bind to the running loop; whether that is new. UsageError when it belongs to another one."""
+        """Bind to the running loop; whether that is new. UsageError when it belongs to another."""
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return False
         if self._loop is not None:
-            raise UsageError(
-                "this client belongs to another event loop; make one client for each loop"
-            )
+            told = "this client belongs to another event loop; make one client for each loop"
+            raise UsageError(told)
         self._loop = loop
-        self._thread = threading.get_ident()
         return True
 
     def here(self) -> bool:
-        """Whether this is the loop's own thread."""
-        return threading.get_ident() == self._thread
+        """Whether the loop runs this very code."""
+        return self._loop is not None and asyncio._get_running_loop() is self._loop
 
     def call(self, function: Callable[..., object], *args: Any) -> bool:
         """Have the loop call it soon; whether there is a loop that will."""
         loop = self._loop
         if loop is None or loop.is_closed():
             return False
-        if self.here():
-            loop.call_soon(function, *args)
-            return True
         try:
-            loop.call_soon_threadsafe(function, *args)
+            if self.here():
+                loop.call_soon(function, *args)
+            else:
+                loop.call_soon_threadsafe(function, *args)
         except RuntimeError:  # closed meanwhile
             return False
         return True

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, cast
 
-from ..errors import ClosedError
+from ..envelope import Ack
+from ..errors import ClosedError, SendError
 from ..wires import Wire
-from .batch import Batch
-from .future import BaseAckFuture
+from .batch import Batch, Waker
 from .handle import LoopHandle
 
-F = TypeVar("F", bound=BaseAckFuture)
+Place = tuple[Batch, int]
+"""Where an event is: a batch, and an index in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How much may be pending in all, and in one batch."""
+    """How much may be pending in all and in one batch; how long a batch waits for company, in
+    seconds.
+    """
 
     events: int
     bytes: int
     batch_events: int
     batch_bytes: int
+    linger: float = 0.0
 
 
 class Counts(NamedTuple):
-    """How many events were accepted, and what became of them; the age of the oldest pending one in
-    seconds.
+    """How many events were accepted, and what became of them.
+
+    `oldest` is the age of the oldest pending one in seconds; `failures` counts those that failed by
+    the name of their error.
     """
 
     accepted: int
@@ -38,13 +44,14 @@ class Counts(NamedTuple):
     pending: int
     pending_bytes: int
     oldest: float
+    failures: dict[str, int]
 
 
 class Queue:
     """Counts an event from its acceptance to its outcome: queued, in flight or waiting for a retry.
 
     Events gather in the youngest batch. `signal` is called, in the thread that accepts, when there
-    is work after there was none.
+    is work after there was none, and when a batch is full.
     """
 
     def __init__(
@@ -52,7 +59,6 @@ class Queue:
     ) -> None:
         self._bounds = bounds
         self._wire = wire
-        self._handle = handle
         self._lock = handle.lock
         self._signal = signal
         self._signalled = False
@@ -60,42 +66,39 @@ class Queue:
         self._batches: deque[Batch] = deque()
         self._gathering: Batch | None = None
         self._live: dict[Batch, None] = {}
-        self._order = 0
-        self._rooms: dict[Callable[[], object], None] = {}
+        self._rooms: dict[Waker, None] = {}
         self._accepted = 0
         self._delivered = 0
-        self._failed = 0
+        self._failures: Counter[str] = Counter()
         self._events = 0
         self._bytes = 0
 
-    def put(self, frame: bytes, kind: type[F]) -> F | None:
-        """Accept a framed event and return its future; None when there is no room for it."""
+    # --- in ---------------------------------------------------------------------------
+
+    def put(self, frame: bytes) -> Place | None:
+        """Accept a framed event and return where it is; None when there is no room for it."""
         size = len(frame)
         with self._lock:
             if self._closed:
                 raise ClosedError("the client is closed")
             if not self._fits(size):
                 return None
-            bounds = self._bounds
             batch = self._gathering
-            if (
-                batch is None
-                or len(batch.frames) >= bounds.batch_events
-                or batch.size + size > bounds.batch_bytes
-            ):
+            wake = not self._signalled
+            if batch is None or self._is_full(batch, size):
+                wake |= batch is not None
                 batch = self._open()
+            index = batch.count
+            batch.count = index + 1
+            batch.size += size
+            cast("list[bytes]", batch.frames).append(frame)
             self._accepted += 1
             self._events += 1
             self._bytes += size
-            batch.frames.append(frame)
-            batch.size += size
-            future = kind(batch)
-            batch.futures.append(future)
-            wake = not self._signalled
             self._signalled = True
         if wake:
             self._signal()
-        return future
+        return batch, index
 
     def _fits(self, size: int) -> bool:
         # The bound on bytes lets a lone event in, however large: it could not be sent otherwise.
@@ -103,54 +106,96 @@ class Queue:
             return False
         return not self._events or self._bytes + size <= self._bounds.bytes
 
+    def _is_full(self, batch: Batch, size: int) -> bool:
+        bounds = self._bounds
+        return batch.count >= bounds.batch_events or batch.size + size > bounds.batch_bytes
+
     def _open(self) -> Batch:
-        self._order += 1
-        batch = self._gathering = Batch(self._wire, self._handle, self._order)
+        batch = self._gathering = Batch(self._wire)
         self._batches.append(batch)
         self._live[batch] = None
         return batch
 
-    def take(self) -> Batch | None:
-        """Return the oldest batch, sealed; None when there is none."""
+    def refuse(self, error: SendError) -> Place:
+        """Count an event that was dropped at the door, and return the place of its outcome."""
+        batch = Batch(self._wire)
+        batch.count = 1
         with self._lock:
-            batch = self._batches.popleft() if self._batches else None
-            if batch is self._gathering:
-                self._gathering = None
+            self._accepted += 1
+            self._failures[type(error).__name__] += 1
+            batch.settle(error.about(batch.req_guid))
+        return batch, 0
+
+    def drop_oldest(self) -> Batch | None:
+        """Take the oldest batch out of the queue and return it; None when all are on their way."""
+        with self._lock:
+            return self._pop()
+
+    # --- out --------------------------------------------------------------------------
+
+    def take(self) -> Batch | None:
+        """Return the oldest batch, sealed; None when there is none, or it waits for company still."""
+        with self._lock:
+            if self._batches and self._lingers(self._batches[0]) > 0:
+                return None
+            batch = self._pop()
             # With nothing left, the next event has to signal again.
             self._signalled = bool(self._batches)
         if batch is not None:
             batch.seal()
         return batch
 
+    def _pop(self) -> Batch | None:
+        batch = self._batches.popleft() if self._batches else None
+        if batch is self._gathering:
+            self._gathering = None
+        return batch
+
+    def lingers(self) -> float:
+        """Return for how many seconds the oldest batch still waits for company; 0 when it may go."""
+        with self._lock:
+            return self._lingers(self._batches[0]) if self._batches else 0.0
+
+    def _lingers(self, batch: Batch) -> float:
+        linger = self._bounds.linger
+        if not linger or batch is not self._gathering or self._is_full(batch, 0):
+            return 0.0
+        return max(batch.opened + linger - time.monotonic(), 0.0)
+
     def __bool__(self) -> bool:
         return bool(self._batches)
 
-    def done(self, batch: Batch, delivered: bool) -> None:
-        """Forget a batch that has its outcome, and let those in who wait for room."""
-        count = len(batch.frames)
+    def split(self, batch: Batch, *groups: Sequence[int]) -> tuple[Batch, ...]:
+        """Put a batch's parts, of the events of these indices, in its place and return them."""
         with self._lock:
-            del self._live[batch]
-            if delivered:
-                self._delivered += count
-            else:
-                self._failed += count
-            self._events -= count
-            self._bytes -= batch.size
-            wakers = [waker for waker, _ in zip(self._rooms, batch.frames, strict=False)]
-            for waker in wakers:
-                del self._rooms[waker]
-        for wake in wakers:
-            wake()
-
-    def replace(self, batch: Batch, parts: Iterable[Batch]) -> None:
-        """Put a batch's parts in its place."""
-        with self._lock:
+            parts = batch.split(*groups)
             del self._live[batch]
             self._live.update(dict.fromkeys(parts))
+        return parts
 
-    def when_room(self, size: int, waker: Callable[[], object]) -> None:
-        """Have this called, once, when something was settled; at once when there is room, or the
-        queue was closed.
+    def done(self, batch: Batch, outcome: Ack | SendError) -> None:
+        """Settle a batch and forget it, and let those in who wait for room."""
+        with self._lock:
+            del self._live[batch]
+            if isinstance(outcome, Ack):
+                self._delivered += batch.count
+            else:
+                self._failures[type(outcome).__name__] += batch.count
+            self._events -= batch.count
+            self._bytes -= batch.size
+            wakers = batch.settle(outcome)
+            rooms = [waker for waker, _ in zip(self._rooms, range(batch.count), strict=False)]
+            for waker in rooms:
+                del self._rooms[waker]
+        for wake in (*wakers, *rooms):
+            wake()
+
+    # --- room -------------------------------------------------------------------------
+
+    def when_room(self, size: int, waker: Waker) -> None:
+        """Have this called, once, when something was settled; at once when there is room.
+
+        So it is when the queue is closed.
         """
         with self._lock:
             if not self._closed and not self._fits(size):
@@ -158,7 +203,7 @@ class Queue:
                 return
         waker()
 
-    def no_room_needed(self, waker: Callable[[], object]) -> None:
+    def no_room_needed(self, waker: Waker) -> None:
         """Take back `when_room`; when it was called in vain, the next one is."""
         with self._lock:
             if self._rooms.pop(waker, waker) is None or not self._rooms:
@@ -167,21 +212,13 @@ class Queue:
             del self._rooms[other]
         other()
 
-    def mark(self) -> int:
-        """End the gathering, and return up to which order batches exist."""
-        with self._lock:
-            self._gathering = None
-            return self._order
-
-    def pending_before(self, mark: int) -> bool:
-        """Whether a batch from before the mark has no outcome yet."""
-        with self._lock:
-            return any(batch.order <= mark for batch in self._live)
+    # --- the whole --------------------------------------------------------------------
 
     def live(self) -> list[Batch]:
-        """Return all batches that have no outcome yet, the oldest first."""
+        """End the gathering, and return all batches that have no outcome yet, the oldest first."""
         with self._lock:
-            return sorted(self._live, key=lambda batch: batch.order)
+            self._gathering = None
+            return sorted(self._live, key=lambda batch: batch.opened)
 
     def counts(self) -> Counts:
         """Return its counts, as of one moment."""
@@ -190,16 +227,18 @@ class Queue:
             return Counts(
                 self._accepted,
                 self._delivered,
-                self._failed,
+                self._failures.total(),
                 self._events,
                 self._bytes,
                 0.0 if oldest is None else time.monotonic() - oldest,
+                dict(self._failures),
             )
 
     def close(self) -> None:
         """Accept nothing more."""
         with self._lock:
             self._closed = True
+            self._gathering = None
             wakers, self._rooms = list(self._rooms), {}
         for wake in wakers:
             wake()
