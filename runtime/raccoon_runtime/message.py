@@ -90,6 +90,11 @@ class _Metadata(betterproto2.ProtoClassMetadata):
 
     __slots__ = ()
 
+    @property
+    def __objclass__(self) -> type[Message]:
+        # So help() knows whose it is; it would ask betterproto2's base class, which cannot say.
+        return Message
+
     @staticmethod
     def _get_cls_by_field(cls: Any, fields: Iterable[Any]) -> dict[str, type]:
         return {}

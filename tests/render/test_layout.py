@@ -6,7 +6,7 @@ from pathlib import Path
 
 import black
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from raccoon_codegen import model, style
 from raccoon_codegen.build import Inputs, build
@@ -138,7 +138,6 @@ CLIENT = st.builds(model.Client, IMPORTS, st.lists(EVENT, min_size=1, max_size=3
         ("client.py", CLIENT),
     ],
 )
-@settings(deadline=None, max_examples=2500)
 @given(data=st.data())
 def test_black_leaves_it_as_it_is(
     path: str,

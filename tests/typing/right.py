@@ -79,7 +79,7 @@ def messages() -> None:
     assert_type(Outer.Middle.Inner().kind, Outer.Middle.Inner.Kind)
     assert_type(KnownEvent().double, float | None)
     assert_type(AsyncEventClient.event_class("page"), type[Message])
-    RootEvent(), OldPageEvent(), TapEvent(element="x")
+    _ = RootEvent(), OldPageEvent(), TapEvent(element="x")
 
 
 async def either(client: AsyncEventClient | None) -> AsyncIterator[Ack]:

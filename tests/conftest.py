@@ -1,0 +1,11 @@
+"""How many examples Hypothesis tries: few by default, so that a run is quick; more with
+`--hypothesis-profile thorough`.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("quick", deadline=None, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=2500)
+settings.load_profile("quick")
