@@ -66,8 +66,13 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         return collect(given, futures)
 
     async def submit(self, event: object, /) -> AckFuture:
-        """Hand over an event, waiting for room if need be, and return the future of its ack."""
-        return await self._accepted(*self._encode(event), math.inf)
+        """Hand over an event, waiting for room if need be, and return the future of its ack.
+
+        With a spool the event is on the disk then.
+        """
+        future = await self._accepted(*self._encode(event), math.inf)
+        await self._delivery.kept(future.place)
+        return future
 
     def submit_nowait(self, event: object, /) -> AckFuture:
         """Hand over an event and return the future of its ack.

@@ -7,6 +7,7 @@ RaccoonError
 ├── DecodeError              bytes or JSON are not the message they should be
 ├── UsageError               a call that cannot be made here: from another event loop, say
 │   └── ClosedError          the client was closed
+├── SpoolError               the spool on disk cannot be read
 ├── QueueFull                there is no room for the event; it was not accepted
 ├── BatchError               some events of a list failed: `.acks`, `.failures`
 └── SendError                an accepted event was not acknowledged
@@ -85,6 +86,10 @@ class UsageError(RaccoonError, RuntimeError):
 
 class ClosedError(UsageError):
     """The client was closed; it takes no events."""
+
+
+class SpoolError(RaccoonError):
+    """The spool on disk cannot be read: another version's, or damaged."""
 
 
 class QueueFull(RaccoonError):

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import logging
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("raccoon_runtime")
 _WIRES = {"json": JSON_WIRE, "proto": PROTO_WIRE}
+_IN_MEMORY, _IN_SPOOL = 300.0, 7 * 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 T = TypeVar("T")
 
@@ -99,6 +101,12 @@ def _function(name: str, value: Any) -> Any:
     return value
 
 
+def _path(name: str, value: Any) -> Any:
+    if value is not None and not isinstance(value, (str, os.PathLike)):
+        raise ConfigError(f"a path belongs here, not {type(value).__name__}", argument=name)
+    return value
+
+
 def _headers(name: str, value: Any) -> Any:
     return value if value is None or callable(value) else checked(value)
 
@@ -153,7 +161,7 @@ class ClientOptions(_Options):
     retry_count: int | None = _option(None, _count(0, none=True))
     retry_wait: float = _option(0.25, _number(0))
     retry_max_wait: float = _option(30.0, _number(0))
-    retry_budget: float = _option(300.0, _number(0))
+    retry_budget: float | None = _option(None, _number(0, none=True))
     queue_events: int = _option(10_000, _count(1))
     queue_bytes: int = _option(64 << 20, _count(1))
     room_timeout: float = _option(5.0, _number(0))
@@ -165,16 +173,19 @@ class ClientOptions(_Options):
     )
     on_failure: Callable[[Undelivered], object] | None = _option(None, _function)
     max_event_bytes: int = _option(900_000, _count(1))
+    spool: str | os.PathLike[str] | None = _option(None, _path)
+    spool_bytes: int = _option(1 << 30, _count(1))
     logger: logging.Logger = _option(LOGGER, _is(logging.Logger, "a logging.Logger"))
 
     @property
     def retry(self) -> Retry:
-        """How often to try again."""
+        """How often to try again: for five minutes, or with a spool for a week, unless told."""
+        kept = _IN_MEMORY if self.spool is None else _IN_SPOOL
         return Retry(
             count=self.retry_count,
             wait=self.retry_wait,
             max_wait=self.retry_max_wait,
-            budget=self.retry_budget,
+            budget=kept if self.retry_budget is None else self.retry_budget,
         )
 
 
@@ -205,7 +216,7 @@ class ClientKeywords(TypedDict, total=False):
     retry_count: int | None
     retry_wait: float
     retry_max_wait: float
-    retry_budget: float
+    retry_budget: float | None
     queue_events: int
     queue_bytes: int
     room_timeout: float
@@ -215,6 +226,8 @@ class ClientKeywords(TypedDict, total=False):
     overflow: Literal["wait", "drop_oldest", "drop_newest"]
     on_failure: Callable[[Undelivered], object] | None
     max_event_bytes: int
+    spool: str | os.PathLike[str] | None
+    spool_bytes: int
     logger: logging.Logger
 
 

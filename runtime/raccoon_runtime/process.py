@@ -6,12 +6,14 @@ it away from the parent too. So a child starts anew and never lets what it inher
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
 _generation = 0
 _lock = threading.Lock()
 _inherited: list[object] = []
+_private: set[int] = set()
 
 
 def generation() -> int:
@@ -37,10 +39,25 @@ def leave_alone(*things: object) -> None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
+def close_in_child(descriptor: int) -> None:
+    """Have a fork's child close this file descriptor at once: a lock on it would outlive us there."""
+    _private.add(descriptor)
+
+
+def close(descriptor: int) -> None:
+    """Close a descriptor that `close_in_child` was told of."""
+    _private.discard(descriptor)
+    os.close(descriptor)
+
+
 def _forked() -> None:
     global _generation, _lock
     _generation += 1
     _lock = threading.Lock()
+    for descriptor in _private:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _private.clear()
 
 
 if hasattr(os, "register_at_fork"):

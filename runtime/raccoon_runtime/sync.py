@@ -80,11 +80,14 @@ class SyncClient(BaseClient[Ack]):
     def submit(self, event: object, /) -> SyncAckFuture:
         """Hand over an event, waiting up to 5 s for room, and return the future of its ack.
 
-        QueueFull after that; `room_timeout=` says otherwise.
+        QueueFull after that; `room_timeout=` says otherwise. With a spool the event is on the disk
+        when this returns.
         """
-        future = self._accepted(self._waited_for(), *self._encode(event), math.inf)
+        delivery = self._waited_for()
+        future = self._accepted(delivery, *self._encode(event), math.inf)
         if future is None:
             raise full(self._options.room_timeout)
+        delivery.kept_for_thread(future.place)
         return future
 
     def submit_nowait(self, event: object, /) -> SyncAckFuture:

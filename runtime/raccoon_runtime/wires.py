@@ -52,3 +52,6 @@ JSON_WIRE = Wire(
     response=envelope.response_json,
 )
 """JSON as Go's `encoding/json` has it."""
+
+WIRES: dict[str, Wire] = {wire.name: wire for wire in (PROTO_WIRE, JSON_WIRE)}
+"""By name."""

@@ -30,6 +30,7 @@ class Batch:
         "failures",
         "first_failure",
         "frames",
+        "kept",
         "last_error",
         "opened",
         "outcome",
@@ -55,8 +56,10 @@ class Batch:
         self.frames: Sequence[bytes] = []
         self.count = 0
         self.size = 0
+        self.kept = False
+        """Whether it lies in the spool, if there is one."""
         self.row: int | None = None
-        """Where it lies in the spool, if there is one."""
+        """Where there; None also while what it was split from still stands for it."""
 
         self.attempts = 0
         self.failures = 0
@@ -128,6 +131,13 @@ class Batch:
             batch, index = batch.places[index]
         return batch, index
 
+    def leaves(self) -> list[Batch]:
+        """Return what it was split into, down to the last parts; itself when it was not split."""
+        if self.places is None:
+            return [self]
+        parts = dict.fromkeys(part for part, _ in self.places)
+        return [leaf for part in parts for leaf in part.leaves()]
+
     def settle(self, outcome: Ack | SendError) -> list[Waker]:
         """Take the outcome, under the lock; the wakers are the caller's to call without it."""
         self.outcome = outcome
@@ -139,6 +149,7 @@ class Batch:
 _PAST = (
     "failures",
     "first_failure",
+    "kept",
     "last_error",
     "possible_duplicate",
     "refusals",

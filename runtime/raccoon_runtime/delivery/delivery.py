@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from .. import process
@@ -24,6 +24,7 @@ from .acks import AckStream, SyncAckStream, failure_ack
 from .batch import Batch
 from .callbacks import Callbacks
 from .dispatcher import Dispatcher
+from .flush import Flush
 from .future import AckFuture, came, resolve, wake
 from .handle import LoopHandle
 from .notices import Notices
@@ -31,6 +32,9 @@ from .queue import Bounds, Place, Queue
 from .stats import Counters, Stats
 from .undelivered import Read, Undelivered
 from .window import Window
+
+if TYPE_CHECKING:
+    from ..spool import Spool
 
 S = TypeVar("S", AckStream, SyncAckStream)
 
@@ -53,9 +57,10 @@ class Delivery:
         self._notices = Notices(options.logger, transport.address)
         self._counters = Counters()
         self._streams: WeakSet[AckStream | SyncAckStream] = WeakSet()
-        self._flushes: list[_Flush] = []
+        self._flushes: list[Flush] = []
         self._closing: asyncio.Future[list[Undelivered]] | None = None
-        self._queue = Queue(_bounds(transport, options), self._wire, self.handle, self._signal)
+        self._spool: Spool | None = None
+        self._queue = self._make_queue()
         self._dispatcher = Dispatcher(
             transport,
             self._queue,
@@ -70,10 +75,25 @@ class Delivery:
         self._dispatcher.wake_all = self._window.wake_all
         self._dispatcher.killed = self._killed
 
+    def _make_queue(self) -> Queue:
+        options = self._options
+        bounds = _bounds(self.transport, options)
+        if options.spool is None:
+            return Queue(bounds, self._wire, self.handle, self._signal)
+        # Here, for most clients have none, and SQLite takes its time to be imported.
+        from ..spool import Directory, Spool, SpooledQueue
+
+        queue = SpooledQueue(bounds, self._wire, self.handle, self._signal, options.spool_bytes)
+        queue.loaded_one = self._loaded
+        self._spool = Spool(Directory(options.spool), queue, options.logger)
+        return queue
+
     def bind(self) -> None:
         """Live on the running loop; what was accepted before goes out."""
         if self.handle.bind():
             _unclosed[self] = process.generation()
+            if self._spool is not None:
+                self._spool.start()
             if self._queue:
                 self._window.wake()
 
@@ -123,6 +143,21 @@ class Delivery:
         self._queue.no_room_needed(waker)
         return False
 
+    async def kept(self, place: Place) -> None:
+        """Wait until an event is on the disk, if there is a spool."""
+        if self._spool is not None:
+            loop = asyncio.get_running_loop()
+            waiter: asyncio.Future[bool] = loop.create_future()
+            self._queue.when_kept(place, partial(wake, loop, waiter))
+            await waiter
+
+    def kept_for_thread(self, place: Place) -> None:
+        """The same, for a thread to wait."""
+        if self._spool is not None:
+            kept = threading.Event()
+            self._queue.when_kept(place, kept.set)
+            kept.wait()
+
     # --- out --------------------------------------------------------------------------
 
     def stream(self, kind: type[S]) -> S:
@@ -153,17 +188,17 @@ class Delivery:
 
         SendTimeoutError when that takes longer.
         """
-        flush = _Flush()
+        flush = Flush()
         self._flushes.append(flush)
         try:
-            flush.wait_for(self._queue.live())
+            flush.wait_for(*self._queue.mark())
             self._window.wake_all()
             if not await came(flush.done, timeout):
                 raise self._overdue(flush, timeout or 0.0)
         finally:
             self._flushes.remove(flush)
 
-    def _overdue(self, flush: _Flush, timeout: float) -> SendTimeoutError:
+    def _overdue(self, flush: Flush, timeout: float) -> SendTimeoutError:
         count = sum(batch.count for batch in flush.left)
         error = SendTimeoutError(f"{timeout:g} s, {count} events are pending")
         error.futures = tuple(
@@ -174,7 +209,10 @@ class Delivery:
         return error
 
     async def close(self, timeout: float) -> list[Undelivered]:
-        """Accept nothing more, wait for what is pending, end, and return what got no ack."""
+        """Accept nothing more, wait for what is pending, end, and return what got no ack.
+
+        What lies in a spool stays there, and is not returned.
+        """
         if self._closing is not None:
             await asyncio.wait([self._closing])
             return []
@@ -193,10 +231,18 @@ class Delivery:
                 await self._window.close()
             finally:
                 left = self._abandon(UndeliveredError())
+                await self._end_spool()
                 await self._part(end)
                 _unclosed.pop(self, None)
                 self._closing.set_result(left)
         return left
+
+    async def _end_spool(self) -> None:
+        if self._spool is not None:
+            loop = asyncio.get_running_loop()
+            ended: asyncio.Future[bool] = loop.create_future()
+            self._spool.end(partial(wake, loop, ended))
+            await ended
 
     def report_lost(self, pending: int) -> None:
         """Say that the interpreter ends before these were acknowledged."""
@@ -206,6 +252,8 @@ class Delivery:
     def close_unused(self) -> None:
         """Accept nothing more; it was never bound to a loop, so nothing is pending."""
         self._queue.close()
+        if self._spool is not None:
+            self._spool.end(lambda: None)
         for stream in list(self._streams):
             stream.end()
 
@@ -232,8 +280,12 @@ class Delivery:
     def _abandon(self, error: SendError) -> list[Undelivered]:
         left: list[Undelivered] = []
         for batch, told in self._dispatcher.abandon(error):
+            if batch.kept:
+                self._queue.release(batch, told)
+                continue
             left += self._undelivered(batch, told)
             self._settled(batch, told)
+        self._queue.release_rest(error)
         return left
 
     def _undelivered(self, batch: Batch, error: SendError) -> list[Undelivered]:
@@ -263,6 +315,13 @@ class Delivery:
         for flush in self._flushes:
             flush.settled(batch)
 
+    def _loaded(self, batch: Batch) -> None:
+        self.handle.call(self._tell_loaded, batch)
+
+    def _tell_loaded(self, batch: Batch) -> None:
+        for flush in self._flushes:
+            flush.loaded(batch)
+
     def _divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
         for flush in self._flushes:
             flush.divided(batch, parts)
@@ -277,29 +336,6 @@ class Delivery:
             self._options.logger.error(told, len(left))
         for stream in list(self._streams):
             stream.end()
-
-
-class _Flush:
-    """The batches that somebody waits for, and the future that tells when none is left."""
-
-    def __init__(self) -> None:
-        self.left: set[Batch] = set()
-        self.done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-    def wait_for(self, batches: list[Batch]) -> None:
-        self.left.update(batches)
-        if not self.left:
-            resolve(self.done)
-
-    def settled(self, batch: Batch) -> None:
-        self.left.discard(batch)
-        if not self.left:
-            resolve(self.done)
-
-    def divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
-        if batch in self.left:
-            self.left.remove(batch)
-            self.left.update(parts)
 
 
 def _bounds(transport: Transport, options: ClientOptions) -> Bounds:

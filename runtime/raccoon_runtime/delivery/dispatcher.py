@@ -5,6 +5,7 @@ given up.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -155,10 +156,12 @@ class Dispatcher:
         self._settled(batch, ack)
 
     def _failed(self, batch: Batch, error: SendError) -> None:
-        now = self._handle.loop.time()
+        now = time.monotonic()
         batch.unanswered = False
         batch.failures += 1
-        batch.first_failure = now if batch.first_failure is None else batch.first_failure
+        if batch.first_failure is None:
+            batch.first_failure = now
+            self._queue.failing(batch)
         batch.last_error = error
         batch.possible_duplicate |= error.persisted == "possibly"
         if isinstance(error, PublishError):

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 class BaseAckFuture:
     """What both kinds share."""
 
-    __slots__ = ("__weakref__", "_handle", "_place")
+    __slots__ = ("__weakref__", "_handle", "place")
 
     def __init__(self, handle: LoopHandle, place: tuple[Batch, int]) -> None:
         self._handle = handle
-        self._place = place
+        self.place = place
+        """Where the event is: delivery's own affair."""
 
     @property
     def req_guid(self) -> str:
@@ -60,10 +61,10 @@ class BaseAckFuture:
         return f"<{type(self).__name__} {self.req_guid} {state}>"
 
     def _batch(self) -> Batch:
-        batch, index = self._place
+        batch, index = self.place
         if batch.places is not None:
-            self._place = batch.find(index)
-            return self._place[0]
+            self.place = batch.find(index)
+            return self.place[0]
         return batch
 
     def _ack(self) -> Ack:
@@ -75,7 +76,7 @@ class BaseAckFuture:
     def _when_done(self, waker: Waker) -> None:
         """Have this called, once, when there is an outcome; at once when there is one."""
         with self._handle.lock:
-            batch, index = self._place[0].find(self._place[1])
+            batch, index = self.place[0].find(self.place[1])
             if batch.outcome is None:
                 batch.wakers.append((index, waker))
                 return

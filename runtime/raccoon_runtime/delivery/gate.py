@@ -13,7 +13,7 @@ class Gate:
     def __init__(self) -> None:
         self.closed = False
         self.since = 0.0
-        """When it was closed, by the loop's clock."""
+        """When it was closed, by the monotonic clock."""
         self.failures = 0
         """How often a probe failed since."""
         self.probe: Batch | None = None

@@ -45,6 +45,7 @@ class Counts(NamedTuple):
     pending_bytes: int
     oldest: float
     failures: dict[str, int]
+    spooled: int = 0
 
 
 class Queue:
@@ -173,6 +174,9 @@ class Queue:
             self._live.update(dict.fromkeys(parts))
         return parts
 
+    def failing(self, batch: Batch) -> None:
+        """Hear that a batch failed for the first time."""
+
     def done(self, batch: Batch, outcome: Ack | SendError) -> None:
         """Settle a batch and forget it, and let those in who wait for room."""
         with self._lock:
@@ -211,6 +215,23 @@ class Queue:
             other = next(iter(self._rooms))
             del self._rooms[other]
         other()
+
+    # --- what only a spool changes ------------------------------------------------------
+
+    def when_kept(self, place: Place, waker: Waker) -> None:
+        """Have this called, once, when the event is as safe as it will be: at once, in memory."""
+        waker()
+
+    def release(self, batch: Batch, error: SendError) -> None:
+        """Settle a batch that a spool keeps for another process; in memory there is none."""
+        self.done(batch, error)
+
+    def release_rest(self, error: SendError) -> None:
+        """Settle in the same way what only lies on the disk."""
+
+    def mark(self) -> tuple[list[Batch], int, int]:
+        """Return what is pending: batches in memory; on the disk alone, the last row and how many."""
+        return self.live(), 0, 0
 
     # --- the whole --------------------------------------------------------------------
 
