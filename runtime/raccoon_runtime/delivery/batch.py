@@ -101,7 +101,7 @@ class Batch:
         return order[:cut], order[cut:]
 
     def split(self, *groups: Sequence[int]) -> tuple[Batch, ...]:
-        """Return its parts, of the events of these indices, with guids of their own and its past."""
+        """Return its parts, of the events of these indices, with new guids and its past."""
         parts = tuple(map(self._part, groups))
         places: dict[int, tuple[Batch, int]] = {}
         for part, group in zip(parts, groups, strict=True):

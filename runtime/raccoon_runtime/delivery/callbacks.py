@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 class Callbacks:
-    """Runs what it is given, in order, in a thread that is there while there is something to run."""
+    """Runs what it is given, in order, in a thread that is there while it is needed."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._log = logger

@@ -327,7 +327,7 @@ class Delivery:
             flush.divided(batch, parts)
 
     def _killed(self) -> None:
-        """The loop ends without a close: say what is lost with it, rather than leave it in limbo."""
+        """The loop ends without a close: say what is lost, rather than leave it in limbo."""
         self._queue.close()
         _unclosed.pop(self, None)
         left = self._abandon(UndeliveredError("its event loop ended"))

@@ -241,7 +241,7 @@ class Dispatcher:
             self._doubt(batch, error, now)
 
     def _doubt(self, batch: Batch, error: SendError, now: float) -> None:
-        """Let one batch find out whether the broker is out: a smaller one, or one of another type."""
+        """Let a smaller batch, or one of another type, find out whether the broker is out."""
         self._gate.close(now)
         if not self._gate.guards(batch):
             self._again.append(batch)
@@ -267,7 +267,7 @@ class Dispatcher:
             self._probe_soon(None)
 
     def _unlike(self) -> Batch | None:
-        """Return a lone event of a type of which none was refused alone yet, cut out of its batch."""
+        """Return a lone event of a type that was not refused alone yet, cut out of its batch."""
         found = self._broker.unlike(self._again)
         if found is None and (waiting := self._queue.take()) is not None:
             self._again.append(waiting)

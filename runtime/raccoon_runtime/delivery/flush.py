@@ -18,7 +18,7 @@ class Flush:
         self.done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def wait_for(self, batches: list[Batch], last: int, behind: int) -> None:
-        """Wait for these, and for so many more up to the row `last`, which lie on the disk alone."""
+        """Wait for these, and for so many more on the disk alone, up to the row `last`."""
         self.left.update(batch for batch in batches if batch.outcome is None)
         self._last, self._behind = last, behind
         self._check()

@@ -1,4 +1,4 @@
-"""Lets one batch at a time through while the server cannot be reached, or its broker is in doubt."""
+"""Lets one batch at a time through while the server is away, or its broker in doubt."""
 
 from __future__ import annotations
 

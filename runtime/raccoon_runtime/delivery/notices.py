@@ -1,4 +1,4 @@
-"""What delivery says in the log: each change of state once, failures without repeating themselves."""
+"""What delivery says in the log: each change of state once, failures now and then."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class Queue:
     # --- out --------------------------------------------------------------------------
 
     def take(self) -> Batch | None:
-        """Return the oldest batch, sealed; None when there is none, or it waits for company still."""
+        """Return the oldest batch, sealed; None when there is none, or it still lingers."""
         with self._lock:
             if self._batches and self._lingers(self._batches[0]) > 0:
                 return None
@@ -153,7 +153,7 @@ class Queue:
         return batch
 
     def lingers(self) -> float:
-        """Return for how many seconds the oldest batch still waits for company; 0 when it may go."""
+        """Return for how many seconds the oldest batch lingers still; 0 when it may go."""
         with self._lock:
             return self._lingers(self._batches[0]) if self._batches else 0.0
 
@@ -230,7 +230,7 @@ class Queue:
         """Settle in the same way what only lies on the disk."""
 
     def mark(self) -> tuple[list[Batch], int, int]:
-        """Return what is pending: batches in memory; on the disk alone, the last row and how many."""
+        """Return what is pending: batches here; on the disk alone, the last row and how many."""
         return self.live(), 0, 0
 
     # --- the whole --------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Latency(NamedTuple):
-    """From an event's acceptance to its ack, in seconds: quantiles, within 10 %, and the longest."""
+    """From acceptance to ack, in seconds: quantiles, within 10 %, and the longest."""
 
     p50: float = 0.0
     p90: float = 0.0

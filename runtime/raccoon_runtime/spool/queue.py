@@ -133,7 +133,7 @@ class SpooledQueue(Queue):
             return [(leaf, _row(leaf, self._wire)) for leaf in leaves if leaf.outcome is None]
 
     def written(self, rows: Sequence[tuple[Batch, int]], gone: Sequence[int]) -> None:
-        """Take note that these batches are on the disk, and that those rows are not any more."""
+        """Take note that these batches are on the disk, and those rows not any more."""
         wakers: list[Waker] = []
         with self._lock:
             self._resident.difference_update(gone)
@@ -337,7 +337,7 @@ class SpooledQueue(Queue):
             wake()
 
     def mark(self) -> tuple[list[Batch], int, int]:
-        """Return what is pending: batches in memory; on the disk alone, the last row and how many."""
+        """Return what is pending: batches here; on the disk alone, the last row and how many."""
         live = self.live()
         with self._lock:
             return live, self._last, self._behind

@@ -120,7 +120,7 @@ class Store:
         self._db.executemany("UPDATE batches SET failed_since = ? WHERE id = ?", changes)
 
     def load(self, after: int, limit: int) -> Loaded:
-        """Return the next rows behind an id, in their order; those that are damaged are set aside."""
+        """Return the next rows behind an id, in order; those that are damaged are set aside."""
         query = f"SELECT {_COLUMNS} FROM batches WHERE id > ? ORDER BY id LIMIT ?"
         found = self._db.execute(query, (after, limit)).fetchall()
         loaded = Loaded(end=found[-1][0] if found else None)
