@@ -7,14 +7,18 @@ from __future__ import annotations
 import importlib
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from typing_extensions import Self, Unpack
 
 from . import process
 from .delivery import Delivery, Stats
+from .delivery.batch import Batch
 from .delivery.future import BaseAckFuture
+from .delivery.queue import Place
 from .deprecation import warn_caller
 from .envelope import Ack
 from .errors import (
@@ -28,6 +32,7 @@ from .errors import (
 from .event import Event
 from .message import Message
 from .options import ClientKeywords, ClientOptions, ConnectKeywords, build, split
+from .serializers import Serializer
 from .transports import Transport, make_transport
 
 R = TypeVar("R")
@@ -67,7 +72,10 @@ class BaseClient(EventMethods[R]):
         self._options = build(ClientOptions, options)
         self._serializer = self._options.serializer
         self._transport = transport
-        self._classes: dict[str, type[Message]] = {}
+        self._most_bytes = self._options.max_event_bytes
+        self._framer = transport.wire.framer
+        self._methods: dict[str, EventKind] = {}
+        self._kinds: dict[type, EventKind] = {}
         self._closed = False
         self._generation = process.generation()
         self._delivery = self._new_delivery()
@@ -125,73 +133,81 @@ class BaseClient(EventMethods[R]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport.address} {self._serializer.name}>"
 
-    # --- events to bytes ----------------------------------------------------------------
+    # --- events to frames ---------------------------------------------------------------
 
-    def _encode_method(
+    def _frame_method(
         self, event_type: str, event: object, fields: dict[str, Any]
     ) -> tuple[bytes, float | None]:
-        """Return what a generated method was given as bytes, and its `timeout`."""
-        cls = self._classes.get(event_type)
-        if cls is None:
-            cls = self._classes[event_type] = self.event_class(event_type)
+        """Return the frame of what a generated method was given, and its `timeout`."""
+        kind = self._methods.get(event_type)
+        if kind is None:
+            kind = self._kind_of(self.event_class(event_type))
+            self._methods[event_type] = kind
         timeout: float | None = None
-        if "timeout" in fields and (event is not None or not _has_field(cls, "timeout")):
+        if "timeout" in fields and (event is not None or not kind.has_timeout):
             timeout = fields.pop("timeout")
         if event is None:
-            outdated = cls.__dict__.get("__deprecated__")
-            if outdated:
-                warn_caller(outdated, self._package)
-            data = self._serializer.encode_fields(cls, fields)
-        elif fields:
+            if kind.outdated:
+                warn_caller(kind.outdated, self._package)
+            return kind.frame(self._fitting(event_type, kind.encode_fields(fields))), timeout
+        if fields:
             told = f"the event or its fields, not both: {', '.join(fields)}"
             raise TypeError(told)
-        elif not isinstance(event, cls):
-            told = f"event {event_type}: {_named(cls)} belongs here, not {_kind(event)}"
+        if not isinstance(event, kind.cls):
+            told = f"event {event_type}: {_named(kind.cls)} belongs here, not {_named(type(event))}"
             raise SerializationError(told)
-        else:
-            data = self._serializer.encode(event)
-        return self._fitting(event_type, data), timeout
+        return self._frame(event), timeout
 
-    def _encode(self, event: object) -> tuple[str, bytes]:
-        """Return an event's type and bytes."""
+    def _frame(self, event: object) -> bytes:
+        """Return an event's frame."""
+        kind = self._kinds.get(type(event))
+        if kind is not None:
+            return kind.frame(self._fitting(kind.event_type, kind.encode(event)))
         if isinstance(event, Event):
             try:
                 data = self._serializer.encode(event.data)
             except SerializationError as error:
                 raise SerializationError(f"event {event.type}: {error}") from error
-            return event.type, self._fitting(event.type, data)
+            return self._framer(event.type)(self._fitting(event.type, data))
+        name = _named(type(event))
         if not isinstance(event, Message):
-            told = f"{_kind(event)} is no event; Event(type, data) makes it one"
+            raise SerializationError(f"{name} is no event; Event(type, data) makes it one")
+        if event.__event__ is None:
+            told = f"{name} is a message but no event; Event(type, message) makes it one"
             raise SerializationError(told)
-        event_type = event.__event__
-        if event_type is None:
-            told = f"{_kind(event)} is a message but no event; Event(type, message) makes it one"
-            raise SerializationError(told)
-        return event_type, self._fitting(event_type, self._serializer.encode(event))
+        self._kind_of(type(event))
+        return self._frame(event)
 
-    def _encode_all(self, events: Iterable[object]) -> tuple[list[object], list[tuple[str, bytes]]]:
-        """Return the events, and their types and bytes.
+    def _kind_of(self, cls: type[Message]) -> EventKind:
+        kind = self._kinds.get(cls)
+        if kind is None:
+            kind = self._kinds[cls] = event_kind(cls, self._serializer, self._framer)
+        return kind
 
-        Or raise for the first that has none: then nothing is sent.
+    def _frame_all(self, events: Iterable[object]) -> tuple[list[object], list[bytes]]:
+        """Return the events and their frames.
+
+        Or raise for the first that cannot be encoded: then nothing is sent.
         """
         if isinstance(events, (Message, Event, str, bytes, Mapping)):
-            raise TypeError(f"send() takes a list of events, not one {_kind(events)}")
+            name = _named(cast(type, type(events)))
+            raise TypeError(f"send() takes a list of events, not one {name}")
         given = list(events)
-        encoded: list[tuple[str, bytes]] = []
-        for index, event in enumerate(given):
-            try:
-                encoded.append(self._encode(event))
-            except SerializationError as error:
-                told = type(error)(f"events[{index}]: {error}")
-                told.index = index
-                told.event_type = _type_of(event)
-                raise told from error
-        return given, encoded
+        frames: list[bytes] = []
+        try:
+            for event in given:
+                frames.append(self._frame(event))
+        except SerializationError as error:
+            index = len(frames)
+            told = type(error)(f"events[{index}]: {error}")
+            told.index = index
+            told.event_type = _type_of(given[index])
+            raise told from error
+        return given, frames
 
     def _fitting(self, event_type: str, data: bytes) -> bytes:
-        most = self._options.max_event_bytes
-        if len(data) > most:
-            told = f"event {event_type}: {len(data):,} bytes, of at most {most:,}"
+        if len(data) > self._most_bytes:
+            told = f"event {event_type}: {len(data):,} bytes, of at most {self._most_bytes:,}"
             raise EventTooLargeError(f"{told} (max_event_bytes=)")
         return data
 
@@ -208,8 +224,44 @@ class BaseClient(EventMethods[R]):
         if timeout is None:
             return self._options.timeout
         if isinstance(given, bool) or not isinstance(given, (int, float)):
-            raise TypeError(f"timeout is a number of seconds, not {_kind(given)}")
+            raise TypeError(f"timeout is a number of seconds, not {_named(type(given))}")
         return timeout
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """What a client has to know of one event class, looked up once."""
+
+    cls: type[Message]
+    event_type: str
+    encode: Callable[[Any], bytes]
+    encode_fields: Callable[[dict[str, Any]], bytes]
+    frame: Callable[[bytes], bytes]
+    has_timeout: bool
+    """Whether it has a field of that name, which then is what the keyword means."""
+    outdated: str | None
+    """The warning of an event that is deprecated."""
+
+
+def event_kind(
+    cls: type[Message], serializer: Serializer, framer: Callable[[str], Callable[[bytes], bytes]]
+) -> EventKind:
+    """Return what there is to know of an event class."""
+    of = getattr(serializer, "of", None)
+    encode, encode_fields = serializer.encode, partial(serializer.encode_fields, cls)
+    if of is not None:
+        encode, encode_fields = of(cls)
+    event_type = cls.__event__ or ""
+    fields: Any = vars(cls)["__dataclass_fields__"]
+    return EventKind(
+        cls,
+        event_type,
+        encode,
+        encode_fields,
+        framer(event_type),
+        "timeout" in fields,
+        cls.__dict__.get("__deprecated__"),
+    )
 
 
 def full(wait: float, futures: Sequence[BaseAckFuture] = (), count: int = 0) -> QueueFull:
@@ -225,31 +277,30 @@ def full(wait: float, futures: Sequence[BaseAckFuture] = (), count: int = 0) -> 
     return error
 
 
-def collect(events: Sequence[object], futures: Sequence[BaseAckFuture]) -> list[Ack]:
-    """Return the acks of settled futures, one a request; BatchError when some are none."""
-    acks: dict[str, Ack] = {}
+def collect(events: Sequence[object], places: Sequence[Place]) -> list[Ack]:
+    """Return the acks of settled events, one a request; BatchError when some are none."""
+    acks: dict[Batch, Ack] = {}
     failures: list[Failure] = []
-    for index, future in enumerate(futures):
-        outcome = future.outcome()
+    last: Batch | None = None
+    for index, place in enumerate(places):
+        batch = place[0]
+        if batch is last:
+            continue
+        if batch.places is not None:
+            batch, _ = batch.find(place[1])
+        outcome = batch.outcome
         if isinstance(outcome, Ack):
-            acks[outcome.req_guid] = outcome
-        else:
-            failures.append(Failure(index, events[index], outcome))
+            acks[batch] = outcome
+            last = batch
+        elif outcome is not None:
+            failures.append(Failure(index, events[index], outcome.about(batch.req_guid)))
     if failures:
         raise BatchError(list(acks.values()), failures) from failures[0].error
     return list(acks.values())
 
 
-def _kind(value: Any) -> str:
-    return type(value).__name__
-
-
 def _named(cls: Any) -> str:
     return str(cls.__name__)
-
-
-def _has_field(cls: Any, name: str) -> bool:
-    return name in cls.__dataclass_fields__
 
 
 def _type_of(event: object) -> str:

@@ -49,30 +49,31 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         not the events.
         """
         wait = self._wait_of(timeout)
-        given, encoded = self._encode_all(events)
+        given, frames = self._frame_all(events)
         end = _now() + wait
         delivery = self._bound()
-        futures: list[AckFuture] = []
-        for event_type, data in encoded:
-            place = delivery.accept(event_type, data)
+        places = delivery.accept_all(frames)
+        while len(places) < len(frames):
+            place = await self._when_room(delivery, frames[len(places)], end)
             if place is None:
-                place = await self._when_room(delivery, event_type, data, end)
-            if place is None:
-                raise full(wait, futures, len(encoded))
-            futures.append(AckFuture(delivery.handle, place))
-        for future in futures:
-            if not future.done() and not await future.wait(end - _now()):
-                raise overdue([future for future in futures if not future.done()], wait)
-        return collect(given, futures)
+                raise full(wait, delivery.futures(AckFuture, places), len(frames))
+            places += [place, *delivery.accept_all(frames[len(places) + 1 :])]
+        for place in places:
+            # Most lie in a batch whose outcome has just come.
+            if place[0].outcome is None:
+                if not await AckFuture(delivery.handle, place).wait(end - _now()):
+                    raise overdue(delivery.pending(AckFuture, places), wait)
+        return collect(given, places)
 
     async def submit(self, event: object, /) -> AckFuture:
         """Hand over an event, waiting for room if need be, and return the future of its ack.
 
         With a spool the event is on the disk then.
         """
-        future = await self._accepted(*self._encode(event), math.inf)
-        await self._delivery.kept(future.place)
-        return future
+        delivery = self._bound()
+        place = await self._accepted(delivery, self._frame(event), math.inf)
+        await delivery.kept(place)
+        return AckFuture(delivery.handle, place)
 
     def submit_nowait(self, event: object, /) -> AckFuture:
         """Hand over an event and return the future of its ack.
@@ -80,7 +81,7 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         QueueFull when there is no room for it now.
         """
         delivery = self._living()
-        place = delivery.accept(*self._encode(event))
+        place = delivery.accept(self._frame(event))
         if place is None:
             raise QueueFull("too much is pending; await submit() waits for room")
         return AckFuture(delivery.handle, place)
@@ -130,30 +131,29 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         self, event_type: str, event: Any, fields: dict[str, Any]
     ) -> Coroutine[Any, Any, Ack]:
         # Encoded in the call, not when awaited, so that errors and warnings point at the caller.
-        data, timeout = self._encode_method(event_type, event, fields)
-        return self._deliver(event_type, data, self._wait_of(timeout))
+        frame, timeout = self._frame_method(event_type, event, fields)
+        return self._deliver(frame, self._wait_of(timeout))
 
-    async def _deliver(self, event_type: str, data: bytes, wait: float) -> Ack:
+    async def _deliver(self, frame: bytes, wait: float) -> Ack:
         end = _now() + wait
-        future = await self._accepted(event_type, data, wait)
+        delivery = self._bound()
+        place = await self._accepted(delivery, frame, wait)
+        future = AckFuture(delivery.handle, place)
         if not await future.wait(end - _now()):
             raise overdue([future], wait)
         return future.result()
 
-    async def _accepted(self, event_type: str, data: bytes, wait: float) -> AckFuture:
-        delivery = self._bound()
-        place = delivery.accept(event_type, data)
+    async def _accepted(self, delivery: Delivery, frame: bytes, wait: float) -> Place:
+        place = delivery.accept(frame)
         if place is None:
-            place = await self._when_room(delivery, event_type, data, _now() + wait)
+            place = await self._when_room(delivery, frame, _now() + wait)
         if place is None:
             raise full(wait)
-        return AckFuture(delivery.handle, place)
+        return place
 
-    async def _when_room(
-        self, delivery: Delivery, event_type: str, data: bytes, end: float
-    ) -> Place | None:
-        while await delivery.room(len(data), end - _now()):
-            place = delivery.accept(event_type, data)
+    async def _when_room(self, delivery: Delivery, frame: bytes, end: float) -> Place | None:
+        while await delivery.room(len(frame), end - _now()):
+            place = delivery.accept(frame)
             if place is not None:
                 return place
         return None

@@ -10,7 +10,7 @@ word.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
@@ -83,20 +83,37 @@ def _varint(n: int) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _type_field(type: str) -> bytes:
+def framer_proto(type: str) -> Callable[[bytes], bytes]:
+    """Return what makes an event's bytes, of that type, one `events` field of a request."""
     text = type.encode()
-    return b"\x12" + _varint(len(text)) + text if text else b""
+    tail = b"\x12" + _varint(len(text)) + text if text else b""
+    heads: dict[int, bytes] = {}
+
+    def frame(data: bytes) -> bytes:
+        size = len(data)
+        head = heads.get(size)
+        if head is None:
+            head = _head_proto(size, len(tail))
+            if size < _LONG:
+                heads[size] = head
+        return head + data + tail
+
+    return frame
+
+
+_LONG = 4096  # heads for data of fewer bytes are kept
+
+
+def _head_proto(size: int, tail: int) -> bytes:
+    if not size:
+        return b"\x1a" + _varint(tail)
+    inner = b"\n" + _varint(size)
+    return b"\x1a" + _varint(len(inner) + size + tail) + inner
 
 
 def frame_proto(type: str, data: bytes) -> bytes:
     """Return one `events` field of a request."""
-    tail = _type_field(type)
-    if not data:
-        return b"\x1a" + _varint(len(tail)) + tail
-    size = _varint(len(data))
-    return b"".join(
-        (b"\x1a", _varint(1 + len(size) + len(data) + len(tail)), b"\n", size, data, tail)
-    )
+    return framer_proto(type)(data)
 
 
 def request_proto(req_guid: str, time_ns: int, frames: Sequence[bytes]) -> bytes:
@@ -194,17 +211,22 @@ def _text(value: int | bytes) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _type_json(type: str) -> bytes:
-    return b'"type":' + orjson.dumps(type) if type else b""
+def framer_json(type: str) -> Callable[[bytes], bytes]:
+    """Return what makes an event's bytes, of that type, one element of `events`."""
+    tail = b'"type":' + orjson.dumps(type) if type else b""
+    empty, tail = b"{" + tail + b"}", (b'",' if tail else b'"') + tail + b"}"
+
+    def frame(data: bytes) -> bytes:
+        if not data:
+            return empty
+        return b'{"event_bytes":"' + binascii.b2a_base64(data, newline=False) + tail
+
+    return frame
 
 
 def frame_json(type: str, data: bytes) -> bytes:
     """Return one element of `events`."""
-    tail = _type_json(type)
-    if not data:
-        return b"{" + tail + b"}"
-    text = binascii.b2a_base64(data, newline=False)
-    return b"".join((b'{"event_bytes":"', text, b'",' if tail else b'"', tail, b"}"))
+    return framer_json(type)(data)
 
 
 def request_json(req_guid: str, time_ns: int, frames: Sequence[bytes]) -> bytes:

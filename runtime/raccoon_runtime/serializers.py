@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timezone
 from enum import Enum
 from typing import Any, Protocol, runtime_checkable
@@ -35,6 +35,10 @@ class Serializer(Protocol):
     def encode_fields(self, event: type[Message], fields: dict[str, Any]) -> bytes:
         """Return the bytes of a generated event given as keywords, without building it."""
         ...
+
+
+Encoders = tuple[Callable[[Any], bytes], Callable[[dict[str, Any]], bytes]]
+"""What encodes a message of one class, and what its fields."""
 
 
 class ProtoSerializer:
@@ -71,6 +75,15 @@ class ProtoSerializer:
         """Return the message's bytes."""
         return codec.of(event).encode_fields(fields)
 
+    def of(self, event: type[Message]) -> Encoders:
+        """Return both for one class, without the way to them."""
+        found = codec.of(event)
+        return (lambda message: found.encode_event(message)), found.encode_fields
+
+    def decode(self, data: bytes, event: type[Message] | None) -> object:
+        """Return the message that the bytes are, or the bytes of an event that is not generated."""
+        return data if event is None else event.parse(data)
+
     def __repr__(self) -> str:
         return self.name
 
@@ -105,6 +118,18 @@ class JsonSerializer:
     def encode_fields(self, event: type[Message], fields: dict[str, Any]) -> bytes:
         """Return the JSON text."""
         return codec.of(event).to_json_fields(fields, proto_names=self._proto_names)
+
+    def of(self, event: type[Message]) -> Encoders:
+        """Return both for one class, without the way to them."""
+        found, names = codec.of(event), self._proto_names
+        return (
+            lambda message: found.to_json_event(message, proto_names=names),
+            lambda fields: found.to_json_fields(fields, proto_names=names),
+        )
+
+    def decode(self, data: bytes, event: type[Message] | None) -> object:
+        """Return the message that the JSON is, or what else it holds."""
+        return orjson.loads(data) if event is None else event.from_json(data)
 
     def _other(self, value: object) -> object:
         if isinstance(value, Message):

@@ -63,19 +63,22 @@ class SyncClient(BaseClient[Ack]):
         not the events; QueueFull when there was no room within 5 s (`room_timeout=`).
         """
         wait = self._wait_of(timeout)
-        given, encoded = self._encode_all(events)
+        given, frames = self._frame_all(events)
         end = time.monotonic() + wait
         delivery = self._waited_for()
-        futures: list[SyncAckFuture] = []
-        for event_type, data in encoded:
-            future = self._accepted(delivery, event_type, data, end - time.monotonic())
-            if future is None:
-                raise full(min(wait, self._options.room_timeout), futures, len(encoded))
-            futures.append(future)
-        for future in futures:
-            if not future.wait(end - time.monotonic()):
-                raise overdue([future for future in futures if not future.done()], wait)
-        return collect(given, futures)
+        places = delivery.accept_all(frames)
+        while len(places) < len(frames):
+            place = self._when_room(delivery, frames[len(places)], end - time.monotonic())
+            if place is None:
+                futures = delivery.futures(SyncAckFuture, places)
+                raise full(min(wait, self._options.room_timeout), futures, len(frames))
+            places += [place, *delivery.accept_all(frames[len(places) + 1 :])]
+        for place in places:
+            # Most lie in a batch whose outcome has just come.
+            if place[0].outcome is None:
+                if not SyncAckFuture(delivery.handle, place).wait(end - time.monotonic()):
+                    raise overdue(delivery.pending(SyncAckFuture, places), wait)
+        return collect(given, places)
 
     def submit(self, event: object, /) -> SyncAckFuture:
         """Hand over an event, waiting up to 5 s for room, and return the future of its ack.
@@ -84,11 +87,9 @@ class SyncClient(BaseClient[Ack]):
         when this returns.
         """
         delivery = self._waited_for()
-        future = self._accepted(delivery, *self._encode(event), math.inf)
-        if future is None:
-            raise full(self._options.room_timeout)
-        delivery.kept_for_thread(future.place)
-        return future
+        place = self._accepted(delivery, self._frame(event), math.inf)
+        delivery.kept_for_thread(place)
+        return SyncAckFuture(delivery.handle, place)
 
     def submit_nowait(self, event: object, /) -> SyncAckFuture:
         """Hand over an event and return the future of its ack.
@@ -96,7 +97,7 @@ class SyncClient(BaseClient[Ack]):
         QueueFull when there is no room for it now.
         """
         delivery = self._started()
-        place = delivery.accept(*self._encode(event))
+        place = delivery.accept(self._frame(event))
         if place is None:
             raise QueueFull("too much is pending; submit() waits for room")
         return SyncAckFuture(delivery.handle, place)
@@ -157,30 +158,27 @@ class SyncClient(BaseClient[Ack]):
         closer.install(*(signals or TERM))
 
     def _send(self, event_type: str, event: Any, fields: dict[str, Any]) -> Ack:
-        data, timeout = self._encode_method(event_type, event, fields)
+        frame, timeout = self._frame_method(event_type, event, fields)
         wait = self._wait_of(timeout)
         end = time.monotonic() + wait
-        future = self._accepted(self._waited_for(), event_type, data, wait)
-        if future is None:
-            raise full(min(wait, self._options.room_timeout))
+        delivery = self._waited_for()
+        future = SyncAckFuture(delivery.handle, self._accepted(delivery, frame, wait))
         if not future.wait(end - time.monotonic()):
             raise overdue([future], wait)
         return future.result()
 
-    def _accepted(
-        self, delivery: Delivery, event_type: str, data: bytes, wait: float
-    ) -> SyncAckFuture | None:
-        place = delivery.accept(event_type, data)
+    def _accepted(self, delivery: Delivery, frame: bytes, wait: float) -> Place:
+        place = delivery.accept(frame)
         if place is None:
-            place = self._when_room(delivery, event_type, data, wait)
-        return None if place is None else SyncAckFuture(delivery.handle, place)
+            place = self._when_room(delivery, frame, wait)
+        if place is None:
+            raise full(min(wait, self._options.room_timeout))
+        return place
 
-    def _when_room(
-        self, delivery: Delivery, event_type: str, data: bytes, wait: float
-    ) -> Place | None:
+    def _when_room(self, delivery: Delivery, frame: bytes, wait: float) -> Place | None:
         end = time.monotonic() + min(wait, self._options.room_timeout)
-        while delivery.room_for_thread(len(data), end - time.monotonic()):
-            place = delivery.accept(event_type, data)
+        while delivery.room_for_thread(len(frame), end - time.monotonic()):
+            place = delivery.accept(frame)
             if place is not None:
                 return place
         return None

@@ -22,6 +22,7 @@ class Wire:
     name: str
     content_type: str
     text: bool
+    framer: Callable[[str], Callable[[bytes], bytes]]
     frame: Callable[[str, bytes], bytes]
     unframe: Callable[[bytes], tuple[str, bytes]]
     request: Callable[[str, int, Sequence[bytes]], bytes]
@@ -35,6 +36,7 @@ PROTO_WIRE = Wire(
     name="PROTO",
     content_type="application/proto",
     text=False,
+    framer=envelope.framer_proto,
     frame=envelope.frame_proto,
     unframe=envelope.unframe_proto,
     request=envelope.request_proto,
@@ -46,6 +48,7 @@ JSON_WIRE = Wire(
     name="JSON",
     content_type="application/json",
     text=True,
+    framer=envelope.framer_json,
     frame=envelope.frame_json,
     unframe=envelope.unframe_json,
     request=envelope.request_json,

@@ -10,6 +10,7 @@ import atexit
 import math
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
@@ -25,7 +26,7 @@ from .batch import Batch
 from .callbacks import Callbacks
 from .dispatcher import Dispatcher
 from .flush import Flush
-from .future import AckFuture, came, resolve, wake
+from .future import AckFuture, SyncAckFuture, came, resolve, wake
 from .handle import LoopHandle
 from .notices import Notices
 from .queue import Bounds, Place, Queue
@@ -36,8 +37,10 @@ from .window import Window
 if TYPE_CHECKING:
     from ..spool import Spool
 
+F = TypeVar("F", AckFuture, SyncAckFuture)
 S = TypeVar("S", AckStream, SyncAckStream)
 
+_AT_ONCE = 256  # events that are accepted under one lock
 _CLOSING = 5.0  # what a transport gets to say goodbye, in seconds
 
 
@@ -99,13 +102,25 @@ class Delivery:
 
     # --- in ---------------------------------------------------------------------------
 
-    def accept(self, type: str, data: bytes) -> Place | None:
-        """Accept an event and return where it is; None when there is no room for it now."""
-        frame = self._wire.frame(type, data)
+    def accept(self, frame: bytes) -> Place | None:
+        """Accept a framed event and return where it is; None when there is no room for it now."""
         place = self._queue.put(frame)
         if place is None and self._options.overflow != "wait":
             return self._dropped(frame)
         return place
+
+    def accept_all(self, frames: Sequence[bytes]) -> list[Place]:
+        """Accept as many as there is room for, in order, and return where they are."""
+        places: list[Place] = []
+        while len(places) < len(frames):
+            some = frames[len(places) : len(places) + _AT_ONCE]
+            placed = self._queue.put_all(some)
+            places += placed
+            if len(placed) < len(some):
+                if self._options.overflow == "wait":
+                    break
+                places.append(self._dropped(some[len(placed)]))
+        return places
 
     def _dropped(self, frame: bytes) -> Place:
         """Make room as the policy says, or drop the event itself."""
@@ -159,6 +174,14 @@ class Delivery:
             kept.wait()
 
     # --- out --------------------------------------------------------------------------
+
+    def futures(self, kind: type[F], places: Sequence[Place]) -> list[F]:
+        """Return the futures of events."""
+        return [kind(self.handle, place) for place in places]
+
+    def pending(self, kind: type[F], places: Sequence[Place]) -> list[F]:
+        """Return the futures of those that have no outcome yet."""
+        return [future for future in self.futures(kind, places) if not future.done()]
 
     def stream(self, kind: type[S]) -> S:
         """Return an iterator over the acks from now on."""

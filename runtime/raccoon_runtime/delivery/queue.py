@@ -101,6 +101,34 @@ class Queue:
             self._signal()
         return batch, index
 
+    def put_all(self, frames: Sequence[bytes]) -> list[Place]:
+        """Accept as many of these as there is room for, in order, and return where they are."""
+        places: list[Place] = []
+        wake = False
+        with self._lock:
+            if self._closed:
+                raise ClosedError("the client is closed")
+            for frame in frames:
+                size = len(frame)
+                if not self._fits(size):
+                    break
+                batch = self._gathering
+                if batch is None or self._is_full(batch, size):
+                    wake |= batch is not None
+                    batch = self._open()
+                places.append((batch, batch.count))
+                batch.count += 1
+                batch.size += size
+                cast("list[bytes]", batch.frames).append(frame)
+                self._events += 1
+                self._bytes += size
+            self._accepted += len(places)
+            wake |= bool(places) and not self._signalled
+            self._signalled |= bool(places)
+        if wake:
+            self._signal()
+        return places
+
     def _fits(self, size: int) -> bool:
         # The bound on bytes lets a lone event in, however large: it could not be sent otherwise.
         if self._events >= self._bounds.events:

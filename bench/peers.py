@@ -1,0 +1,112 @@
+"""What a Python team has without this project: requests and grpcio with google's protobuf messages."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """\
+syntax = "proto3";
+package bench;
+import "google/protobuf/timestamp.proto";
+message PageEvent {
+  string event_guid = 1;
+  string event_name = 2;
+  google.protobuf.Timestamp sent_time = 3;
+}
+"""
+ENVELOPE = """\
+syntax = "proto3";
+package raystack.raccoon.v1beta1;
+import "google/protobuf/timestamp.proto";
+service EventService { rpc SendEvent(SendEventRequest) returns (SendEventResponse) {} }
+message SendEventRequest {
+  string req_guid = 1;
+  google.protobuf.Timestamp sent_time = 2;
+  repeated Event events = 3;
+}
+message Event { bytes event_bytes = 1; string type = 2; }
+message SendEventResponse {
+  int32 status = 1; int32 code = 2; int64 sent_time = 3; string reason = 4;
+  map<string, string> data = 5;
+}
+"""
+METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
+HEADERS = {"Content-Type": "application/proto", "X-User-ID": "bench"}
+
+
+@contextmanager
+def packages() -> Iterator[tuple[Any, Any, Any]]:
+    """The event as our generator makes it, then the event and the envelope as google's does."""
+    with tempfile.TemporaryDirectory(prefix="raccoon-bench-") as folder:
+        root = Path(folder)
+        (root / "bench.proto").write_text(SCHEMA)
+        (root / "envelope.proto").write_text(ENVELOPE)
+        protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I.", "--python_out=."]
+        subprocess.run([*protoc, "bench.proto", "envelope.proto"], cwd=root, check=True)
+        generate = [sys.executable, "-m", "raccoon_codegen", "bench.proto", "-o", "bench_events"]
+        subprocess.run([*generate, "--quiet"], cwd=root, check=True)
+        sys.path.insert(0, folder)
+        try:
+            names = ("bench_events", "bench_pb2", "envelope_pb2")
+            yield tuple(importlib.import_module(name) for name in names)  # type: ignore[misc]
+        finally:
+            sys.path.remove(folder)
+
+
+def request(envelope: Any, events: Any, values: list[tuple[str, str]]) -> bytes:
+    """A request as the official Python client builds it, with the serializer and the wire PROTO."""
+    made = envelope.SendEventRequest()
+    made.req_guid = str(uuid.uuid4())
+    made.sent_time.FromNanoseconds(time.time_ns())
+    for guid, name in values:
+        event = events.PageEvent(event_guid=guid, event_name=name)
+        event.sent_time.FromDatetime(datetime.now(timezone.utc))
+        wrapped = envelope.Event()
+        wrapped.event_bytes = event.SerializeToString()
+        wrapped.type = "page"
+        made.events.append(wrapped)
+    return bytes(made.SerializeToString())
+
+
+class Official:
+    """The official Python client's shape: a requests.Session, one POST at a time."""
+
+    def __init__(self, url: str, events: Any, envelope: Any) -> None:
+        import requests
+
+        self._url, self._events, self._envelope = url, events, envelope
+        self._session = requests.Session()
+
+    def send(self, values: list[tuple[str, str]]) -> None:
+        """POST one batch and read the answer."""
+        body = request(self._envelope, self._events, values)
+        answer = self._session.post(self._url, data=body, headers=HEADERS, timeout=10)
+        assert self._envelope.SendEventResponse.FromString(answer.content).code == 1
+
+
+class Grpcio:
+    """A grpcio channel, one call at a time."""
+
+    def __init__(self, url: str, events: Any, envelope: Any) -> None:
+        import grpc
+
+        self._events, self._envelope = events, envelope
+        self._channel = grpc.insecure_channel(url.removeprefix("grpc://"))
+        self._call = self._channel.unary_unary(
+            METHOD, lambda body: body, envelope.SendEventResponse.FromString
+        )
+
+    def send(self, values: list[tuple[str, str]]) -> None:
+        """Call with one batch."""
+        body = request(self._envelope, self._events, values)
+        assert self._call(body, metadata=(("x-user-id", "bench"),), timeout=10).code == 1
