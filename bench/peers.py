@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -63,19 +64,45 @@ def packages() -> Iterator[tuple[Any, Any, Any]]:
             sys.path.remove(folder)
 
 
-def request(envelope: Any, events: Any, values: list[tuple[str, str]]) -> bytes:
-    """A request as the official Python client builds it, with the serializer and the wire PROTO."""
-    made = envelope.SendEventRequest()
-    made.req_guid = str(uuid.uuid4())
-    made.sent_time.FromNanoseconds(time.time_ns())
-    for guid, name in values:
-        event = events.PageEvent(event_guid=guid, event_name=name)
+@dataclass
+class Event:
+    """What the official client takes: a type and a message."""
+
+    type: str
+    event: Any
+
+
+class Requests:
+    """Builds requests as the official Python client does, with the serializer and the wire PROTO."""
+
+    def __init__(self, events: Any, envelope: Any) -> None:
+        self._events, self._envelope = events, envelope
+
+    def make(self, values: list[tuple[str, str]]) -> bytes:
+        """A request of one event for each pair of guid and name."""
+        given = [Event("page", self._event(guid, name)) for guid, name in values]
+        made = self._envelope.SendEventRequest()
+        made.req_guid = str(uuid.uuid4())
+        made.sent_time.FromNanoseconds(time.time_ns())
+        made.events.extend([self._wrapped(event) for event in given])
+        return self._serialised(made)
+
+    def answer(self, body: bytes) -> Any:
+        return self._envelope.SendEventResponse.FromString(body)
+
+    def _event(self, guid: str, name: str) -> Any:
+        event = self._events.PageEvent(event_guid=guid, event_name=name)
         event.sent_time.FromDatetime(datetime.now(timezone.utc))
-        wrapped = envelope.Event()
-        wrapped.event_bytes = event.SerializeToString()
-        wrapped.type = "page"
-        made.events.append(wrapped)
-    return bytes(made.SerializeToString())
+        return event
+
+    def _wrapped(self, event: Event) -> Any:
+        wrapped = self._envelope.Event()
+        wrapped.event_bytes = self._serialised(event.event)
+        wrapped.type = event.type
+        return wrapped
+
+    def _serialised(self, message: Any) -> bytes:
+        return bytes(message.SerializeToString())
 
 
 class Official:
@@ -83,15 +110,25 @@ class Official:
 
     def __init__(self, url: str, events: Any, envelope: Any) -> None:
         import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3 import Retry
 
-        self._url, self._events, self._envelope = url, events, envelope
+        self._url, self._requests = url, Requests(events, envelope)
         self._session = requests.Session()
+        retries = Retry(
+            total=3,
+            backoff_factor=1,
+            status_forcelist=[500, 502, 503, 504, 521, 429],
+            allowed_methods=["POST"],
+            raise_on_status=False,
+        )
+        self._session.mount("http://", HTTPAdapter(max_retries=retries))
 
     def send(self, values: list[tuple[str, str]]) -> None:
         """POST one batch and read the answer."""
-        body = request(self._envelope, self._events, values)
+        body = self._requests.make(values)
         answer = self._session.post(self._url, data=body, headers=HEADERS, timeout=10)
-        assert self._envelope.SendEventResponse.FromString(answer.content).code == 1
+        assert self._requests.answer(answer.content).code == 1
 
 
 class Grpcio:
@@ -100,7 +137,7 @@ class Grpcio:
     def __init__(self, url: str, events: Any, envelope: Any) -> None:
         import grpc
 
-        self._events, self._envelope = events, envelope
+        self._requests = Requests(events, envelope)
         self._channel = grpc.insecure_channel(url.removeprefix("grpc://"))
         self._call = self._channel.unary_unary(
             METHOD, lambda body: body, envelope.SendEventResponse.FromString
@@ -108,5 +145,5 @@ class Grpcio:
 
     def send(self, values: list[tuple[str, str]]) -> None:
         """Call with one batch."""
-        body = request(self._envelope, self._events, values)
+        body = self._requests.make(values)
         assert self._call(body, metadata=(("x-user-id", "bench"),), timeout=10).code == 1

@@ -194,9 +194,14 @@ class BaseClient(EventMethods[R]):
             raise TypeError(f"send() takes a list of events, not one {name}")
         given = list(events)
         frames: list[bytes] = []
+        kinds, most = self._kinds, self._most_bytes
         try:
             for event in given:
-                frames.append(self._frame(event))
+                kind = kinds.get(type(event))
+                if kind is not None and len(data := kind.encode(event)) <= most:
+                    frames.append(kind.frame(data))
+                else:
+                    frames.append(self._frame(event))
         except SerializationError as error:
             index = len(frames)
             told = type(error)(f"events[{index}]: {error}")

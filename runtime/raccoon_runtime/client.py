@@ -135,11 +135,14 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         return self._deliver(frame, self._wait_of(timeout))
 
     async def _deliver(self, frame: bytes, wait: float) -> Ack:
-        end = _now() + wait
         delivery = self._bound()
-        place = await self._accepted(delivery, frame, wait)
+        place, left = delivery.accept(frame), wait
+        if place is None:
+            end = _now() + wait
+            place = await self._accepted(delivery, frame, wait)
+            left = end - _now()
         future = AckFuture(delivery.handle, place)
-        if not await future.wait(end - _now()):
+        if not await future.wait(left):
             raise overdue([future], wait)
         return future.result()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..envelope import Ack
 from ..errors import SendError
@@ -78,6 +78,22 @@ class Batch:
         """Where each event is, once it was split."""
         self.wakers: list[tuple[int, Waker]] = []
         """Who waits for the event of that index."""
+
+    def add(self, frame: bytes, size: int) -> int:
+        """Take one more frame, of so many bytes, and return its index."""
+        index = self.count
+        self.count = index + 1
+        self.size += size
+        cast("list[bytes]", self.frames).append(frame)
+        return index
+
+    def add_all(self, frames: Sequence[bytes], size: int) -> int:
+        """Take more frames, of so many bytes in all, and return the index of the first."""
+        first = self.count
+        self.count += len(frames)
+        self.size += size
+        cast("list[bytes]", self.frames).extend(frames)
+        return first
 
     def seal(self) -> None:
         """Let nothing more be added."""

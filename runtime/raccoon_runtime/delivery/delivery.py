@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", AckFuture, SyncAckFuture)
 S = TypeVar("S", AckStream, SyncAckStream)
 
-_AT_ONCE = 256  # events that are accepted under one lock
 _CLOSING = 5.0  # what a transport gets to say goodbye, in seconds
 
 
@@ -111,15 +110,10 @@ class Delivery:
 
     def accept_all(self, frames: Sequence[bytes]) -> list[Place]:
         """Accept as many as there is room for, in order, and return where they are."""
-        places: list[Place] = []
-        while len(places) < len(frames):
-            some = frames[len(places) : len(places) + _AT_ONCE]
-            placed = self._queue.put_all(some)
-            places += placed
-            if len(placed) < len(some):
-                if self._options.overflow == "wait":
-                    break
-                places.append(self._dropped(some[len(placed)]))
+        places = self._queue.put_all(frames)
+        while len(places) < len(frames) and self._options.overflow != "wait":
+            places.append(self._dropped(frames[len(places)]))
+            places += self._queue.put_all(frames[len(places) :])
         return places
 
     def _dropped(self, frame: bytes) -> Place:

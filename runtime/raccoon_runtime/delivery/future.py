@@ -107,12 +107,16 @@ class AckFuture(BaseAckFuture):
             loop = asyncio.get_running_loop()
             waiter: asyncio.Future[bool] = loop.create_future()
             self._when_done(partial(wake, loop, waiter))
-            timer = None if seconds == math.inf else loop.call_later(seconds, resolve, waiter)
-            try:
+            if seconds == math.inf:
                 await waiter
-            finally:
-                if timer is not None:
-                    timer.cancel()
+            elif self._handle.is_on(loop):
+                tick = self._handle.wheel.put(waiter, seconds, loop)
+                try:
+                    await waiter
+                finally:
+                    tick.discard(waiter)
+            else:
+                await came(waiter, seconds)
         return self.done()
 
     def add_done_callback(self, callback: Callable[[Self], object]) -> None:

@@ -9,16 +9,18 @@ from typing import Any
 
 from ..errors import UsageError
 from .callbacks import Callbacks
+from .wheel import Wheel
 
 
 class LoopHandle:
     """Bound once, to the loop that first uses it. `lock` guards what other threads may touch."""
 
-    __slots__ = ("_loop", "callbacks", "lock")
+    __slots__ = ("_loop", "callbacks", "lock", "wheel")
 
     def __init__(self, callbacks: Callbacks) -> None:
         self.lock = threading.Lock()
         self.callbacks = callbacks
+        self.wheel = Wheel()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -43,6 +45,10 @@ class LoopHandle:
             raise UsageError(told)
         self._loop = loop
         return True
+
+    def is_on(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether this is the loop."""
+        return self._loop is loop
 
     def here(self) -> bool:
         """Whether the loop runs this very code."""

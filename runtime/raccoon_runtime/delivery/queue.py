@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from ..envelope import Ack
 from ..errors import ClosedError, SendError
@@ -84,15 +84,11 @@ class Queue:
                 raise ClosedError("the client is closed")
             if not self._fits(size):
                 return None
-            batch = self._gathering
-            wake = not self._signalled
+            batch, wake = self._gathering, not self._signalled
             if batch is None or self._is_full(batch, size):
                 wake |= batch is not None
                 batch = self._open()
-            index = batch.count
-            batch.count = index + 1
-            batch.size += size
-            cast("list[bytes]", batch.frames).append(frame)
+            index = batch.add(frame, size)
             self._accepted += 1
             self._events += 1
             self._bytes += size
@@ -104,36 +100,58 @@ class Queue:
     def put_all(self, frames: Sequence[bytes]) -> list[Place]:
         """Accept as many of these as there is room for, in order, and return where they are."""
         places: list[Place] = []
-        wake = False
+        while len(places) < len(frames):
+            some = self._put_some(frames, len(places))
+            if not some:
+                break
+            places += some
+        return places
+
+    def _put_some(self, frames: Sequence[bytes], start: int) -> list[Place]:
+        """Accept what fits into one batch, of the frames from `start` on."""
         with self._lock:
             if self._closed:
                 raise ClosedError("the client is closed")
-            for frame in frames:
-                size = len(frame)
-                if not self._fits(size):
-                    break
-                batch = self._gathering
-                if batch is None or self._is_full(batch, size):
-                    wake |= batch is not None
-                    batch = self._open()
-                places.append((batch, batch.count))
-                batch.count += 1
-                batch.size += size
-                cast("list[bytes]", batch.frames).append(frame)
-                self._events += 1
-                self._bytes += size
-            self._accepted += len(places)
-            wake |= bool(places) and not self._signalled
-            self._signalled |= bool(places)
+            batch, wake = self._gathering, not self._signalled
+            if batch is None or self._is_full(batch, len(frames[start])):
+                wake |= batch is not None
+                batch = self._gathering = Batch(self._wire)
+            some = frames[start : start + self._bounds.batch_events - batch.count]
+            sizes = list(map(len, some))
+            fitting = self._fitting(batch, sizes)
+            if not fitting:
+                return []
+            if not batch.count:
+                self._enter(batch)
+            first = batch.add_all(some[:fitting], sum(sizes[:fitting]))
+            self._accepted += fitting
+            self._events += fitting
+            self._bytes += sum(sizes[:fitting])
+            self._signalled = True
         if wake:
             self._signal()
-        return places
+        return [(batch, index) for index in range(first, first + fitting)]
 
-    def _fits(self, size: int) -> bool:
+    def _fitting(self, batch: Batch, sizes: Sequence[int]) -> int:
+        """How many frames of these sizes, the first of them on, the batch and the queue take."""
+        total, bounds = sum(sizes), self._bounds
+        if self._fits(total, len(sizes)) and batch.size + total <= bounds.batch_bytes:
+            return len(sizes)
+        taken = count = 0
+        for size in sizes:
+            full = batch.count + count and batch.size + taken + size > bounds.batch_bytes
+            if full or not self._fits(taken + size, count + 1):
+                break
+            taken += size
+            count += 1
+        return count
+
+    def _fits(self, size: int, count: int = 1) -> bool:
         # The bound on bytes lets a lone event in, however large: it could not be sent otherwise.
-        if self._events >= self._bounds.events:
+        events = self._events + count
+        if events > self._bounds.events:
             return False
-        return not self._events or self._bytes + size <= self._bounds.bytes
+        return events == 1 or self._bytes + size <= self._bounds.bytes
 
     def _is_full(self, batch: Batch, size: int) -> bool:
         bounds = self._bounds
@@ -141,9 +159,12 @@ class Queue:
 
     def _open(self) -> Batch:
         batch = self._gathering = Batch(self._wire)
+        self._enter(batch)
+        return batch
+
+    def _enter(self, batch: Batch) -> None:
         self._batches.append(batch)
         self._live[batch] = None
-        return batch
 
     def refuse(self, error: SendError) -> Place:
         """Count an event that was dropped at the door, and return the place of its outcome."""

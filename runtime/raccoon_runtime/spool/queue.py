@@ -86,12 +86,12 @@ class SpooledQueue(Queue):
 
     # --- in ---------------------------------------------------------------------------
 
-    def _fits(self, size: int) -> bool:
+    def _fits(self, size: int, count: int = 1) -> bool:
         # What is on the disk takes no room in memory; what is not yet has to be written first.
-        events, taken = self._events - self._kept_events, self._bytes - self._kept_bytes
-        if events >= self._bounds.events or (events and taken + size > self._bounds.bytes):
+        events, taken = self._events - self._kept_events + count, self._bytes - self._kept_bytes
+        if events > self._bounds.events or (events > 1 and taken + size > self._bounds.bytes):
             return False
-        return not self._events or self._bytes + size <= self._most
+        return self._events + count == 1 or self._bytes + size <= self._most
 
     def when_kept(self, place: Place, waker: Waker) -> None:
         """Have this called, once, when the event is on the disk; at once when it is, or has been."""
