@@ -1,0 +1,158 @@
+"""The queue against a model, whatever the order in which things happen."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from raccoon_runtime.delivery.batch import Batch
+from raccoon_runtime.delivery.callbacks import Callbacks
+from raccoon_runtime.delivery.handle import LoopHandle
+from raccoon_runtime.delivery.queue import Bounds, Place, Queue
+from raccoon_runtime.envelope import Ack
+from raccoon_runtime.errors import ClosedError, DroppedError, RejectedError
+from raccoon_runtime.wires import PROTO_WIRE
+
+EVENTS, BYTES, BATCH_EVENTS, BATCH_BYTES = 12, 400, 4, 120
+FRAMES = st.integers(1, 150).map(lambda size: bytes(size))
+
+
+class QueueAgainstModel(RuleBasedStateMachine):
+    """The model: each event's frame and state, by the place that it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        bounds = Bounds(
+            events=EVENTS, bytes=BYTES, batch_events=BATCH_EVENTS, batch_bytes=BATCH_BYTES
+        )
+        handle = LoopHandle(Callbacks(logging.getLogger("test")))
+        self.queue = Queue(bounds, PROTO_WIRE, handle, self._signal)
+        self.signals = 0
+        self.pending: dict[tuple[int, int], tuple[Place, bytes]] = {}
+        self.delivered = self.failed = self.accepted = 0
+        self.out: list[Batch] = []
+        self.closed = False
+        self.rooms: list[int] = []
+        self.waiting = 0
+
+    def _signal(self) -> None:
+        self.signals += 1
+
+    def _fits(self, size: int) -> bool:
+        taken = sum(len(frame) for _, frame in self.pending.values())
+        return len(self.pending) < EVENTS and (not self.pending or taken + size <= BYTES)
+
+    def _keep(self, place: Place, frame: bytes) -> None:
+        self.pending[(id(place[0]), place[1])] = (place, frame)
+        self.accepted += 1
+
+    @rule(frame=FRAMES)
+    def put(self, frame: bytes) -> None:
+        if self.closed:
+            with pytest.raises(ClosedError):
+                self.queue.put(frame)
+            return
+        fits = self._fits(len(frame))
+        place = self.queue.put(frame)
+        assert (place is not None) is fits
+        if place is not None:
+            self._keep(place, frame)
+
+    @precondition(lambda self: not self.closed)
+    @rule(frames=st.lists(FRAMES, max_size=10))
+    def put_all(self, frames: list[bytes]) -> None:
+        places = self.queue.put_all(frames)
+        for frame, place in zip(frames, places, strict=False):
+            assert self._fits(len(frame))
+            self._keep(place, frame)
+        if len(places) < len(frames):
+            assert not self._fits(len(frames[len(places)]))
+
+    @rule()
+    def refuse(self) -> None:
+        place = self.queue.refuse(DroppedError())
+        assert isinstance(place[0].outcome, DroppedError)
+        self.accepted += 1
+        self.failed += 1
+
+    @rule()
+    def take(self) -> None:
+        batch = self.queue.take()
+        if batch is None:
+            assert all(place[0].sent_time for place, _ in self.pending.values())
+            return
+        assert 1 <= batch.count <= BATCH_EVENTS
+        assert batch.count == 1 or batch.size <= BATCH_BYTES
+        self.out.append(batch)
+
+    @precondition(lambda self: any(batch.count > 1 for batch in self.out))
+    @rule(data=st.data())
+    def split(self, data: st.DataObject) -> None:
+        batch = data.draw(st.sampled_from([batch for batch in self.out if batch.count > 1]))
+        order = data.draw(st.permutations(range(batch.count)))
+        cut = data.draw(st.integers(1, batch.count - 1))
+        parts = self.queue.split(batch, order[:cut], order[cut:])
+        self.out.remove(batch)
+        self.out += parts
+
+    @precondition(lambda self: self.out)
+    @rule(data=st.data(), delivered=st.booleans())
+    def settle(self, data: st.DataObject, delivered: bool) -> None:
+        batch = data.draw(st.sampled_from(self.out))
+        self.out.remove(batch)
+        outcome = Ack(batch.req_guid) if delivered else RejectedError(req_guid=batch.req_guid)
+        self.queue.done(batch, outcome)
+        settled = [
+            key
+            for key, (place, _) in self.pending.items()
+            if place[0].find(place[1])[0] is batch
+        ]
+        assert len(settled) == batch.count
+        for key in settled:
+            del self.pending[key]
+        if delivered:
+            self.delivered += len(settled)
+        else:
+            self.failed += len(settled)
+
+    @rule(size=st.integers(1, 150))
+    def wait_for_room(self, size: int) -> None:
+        number = self.waiting
+        self.waiting += 1
+        at_once = self.closed or self._fits(size)
+        self.queue.when_room(size, lambda: self.rooms.append(number))
+        assert (number in self.rooms) is at_once
+
+    @rule()
+    def close(self) -> None:
+        self.queue.close()
+        self.closed = True
+        assert sorted(self.rooms) == list(range(self.waiting))
+
+    @invariant()
+    def the_books_are_exact(self) -> None:
+        counts = self.queue.counts()
+        assert counts.accepted == counts.delivered + counts.failed + counts.pending
+        assert (counts.accepted, counts.delivered) == (self.accepted, self.delivered)
+        assert (counts.failed, counts.pending) == (self.failed, len(self.pending))
+        assert counts.failed == sum(counts.failures.values())
+        assert counts.pending_bytes == sum(len(f) for _, f in self.pending.values())
+
+    @invariant()
+    def every_pending_event_is_in_one_live_batch(self) -> None:
+        found: list[bytes] = []
+        for place, frame in self.pending.values():
+            batch, index = place[0].find(place[1])
+            assert batch.outcome is None
+            assert batch.frames[index] is frame
+            found.append(frame)
+        live = [frame for leaf in self.queue._live for frame in leaf.frames]
+        assert sorted(map(id, live)) == sorted(map(id, found))
+
+
+QueueAgainstModel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestQueue = QueueAgainstModel.TestCase
