@@ -33,6 +33,7 @@ def client(url: str) -> Callable[..., AsyncEventClient]:
     return lambda **options: AsyncEventClient.connect(url, **{**QUICK, **options})
 
 
-def stored(collector: Collector) -> Counter[bytes]:
-    """How often each event was published, by its bytes."""
-    return Counter(event.event_bytes for event in collector.stored)
+def stored(collector: Collector, *types: str) -> Counter[bytes]:
+    """How often each event was published, by its bytes; of these types, or of all."""
+    events = [event for event in collector.stored if not types or event.type in types]
+    return Counter(event.event_bytes for event in events)

@@ -127,7 +127,8 @@ async def _settled(future: AckFuture) -> Exception | None:
 def _check_duplicates(collector: Collector, futures: dict[int, AckFuture]) -> None:
     """What was published more than once was flagged."""
     flagged = {n for n, f in futures.items() if f.exception() or f.result().possible_duplicate}
-    for data, count in stored(collector).items():
-        event = PageEvent.parse(data)
-        if count > 1 and event.event_name.startswith("event "):
-            assert int(event.event_name.removeprefix("event ")) in flagged
+    published = stored(collector, "page")
+    assert len(published) == len(futures) - 3
+    for data, count in published.items():
+        if count > 1:
+            assert int(PageEvent.parse(data).event_name.removeprefix("event ")) in flagged

@@ -115,7 +115,7 @@ class Queue:
             batch, wake = self._gathering, not self._signalled
             if batch is None or self._is_full(batch, len(frames[start])):
                 wake |= batch is not None
-                batch = self._gathering = Batch(self._wire)
+                batch = Batch(self._wire)
             some = frames[start : start + self._bounds.batch_events - batch.count]
             sizes = list(map(len, some))
             fitting = self._fitting(batch, sizes)
@@ -158,11 +158,12 @@ class Queue:
         return batch.count >= bounds.batch_events or batch.size + size > bounds.batch_bytes
 
     def _open(self) -> Batch:
-        batch = self._gathering = Batch(self._wire)
+        batch = Batch(self._wire)
         self._enter(batch)
         return batch
 
     def _enter(self, batch: Batch) -> None:
+        self._gathering = batch
         self._batches.append(batch)
         self._live[batch] = None
 
