@@ -46,7 +46,7 @@ conformance: $(VENV)/.dev ## Google's protobuf conformance suite against our cod
 
 check: $(VENV)/.dev ## types, lint, format, and whether generated/ is what schemas/ gives
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pyright
+	$(BIN)/python -m pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m black --quiet --check codegen runtime tests bench examples
 	$(BIN)/raccoon-codegen --check

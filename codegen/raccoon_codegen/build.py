@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
@@ -51,19 +51,27 @@ def load(inputs: Inputs) -> Loaded:
     return Loaded(sources, protoc.compile(sources))
 
 
-def link(loaded: Loaded, inputs: Inputs) -> model.Package:
-    """The second step of `build`: check all of it, and name all of it."""
+def link(
+    loaded: Loaded, inputs: Inputs, has: Callable[[File], bool] = lambda _: False
+) -> model.Package:
+    """The second step of `build`: check all of it, and name all of it.
+
+    Of files that the caller `has` modules of already, no module is built.
+    """
     schema = Schema(loaded.descriptors, loaded.sources)
     needed = schema.needed()
+    tops = _by_file(needed, schema)
+    kept = frozenset(filter(has, tops))
+    found = events.find(schema, inputs)
+    sent = {event.message for event in found}
     reader = fields.Reader(schema)
     all_fields = {
         type: reader.of_message(type)
         for top in needed
+        if top.file not in kept or top in sent
         for type in _with_nested(top)
         if type.message
     }
-    tops = _by_file(needed, schema)
-    found = events.find(schema, inputs)
     _check_extensions(schema)
     layout.check(tops, schema)
     if schema.problems:
@@ -74,8 +82,9 @@ def link(loaded: Loaded, inputs: Inputs) -> model.Package:
         modules=tuple(
             modules.build(file, of_file, _foreign(of_file, needed), all_fields, types)
             for file, of_file in sorted(tops.items(), key=lambda item: item[0].path)
-            if of_file
+            if file not in kept
         ),
+        kept=tuple(sorted(file.path for file in kept)),
         faces=layout.faces(tops, client=bool(found)),
         client=clients.build(found, all_fields),
     )

@@ -32,17 +32,27 @@ Exit codes: 0 done, 1 --check found a difference or --fail-on-change made one,
 """
 
 
+class _Path(click.Path):
+    """An empty path would be the working directory; who gives one has a variable that is unset."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(value, param, ctx) if value else self.fail("the path is empty")
+
+
+_PATH = _Path(path_type=Path)
+
+
 @click.command(
     name="raccoon-codegen",
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
 )
-@click.argument("schemas", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("schemas", nargs=-1, type=_PATH)
 @click.option(
     "-o",
     "--out",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     help="The directory that becomes the package. What was not generated is left alone.",
 )
 @click.option(
@@ -51,7 +61,7 @@ Exit codes: 0 done, 1 --check found a difference or --fail-on-change made one,
     "import_roots",
     metavar="DIR",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=_PATH,
     help="Where else imports are looked for; what is only imported is no event. Repeatable.",
 )
 @click.option(
@@ -80,7 +90,7 @@ Exit codes: 0 done, 1 --check found a difference or --fail-on-change made one,
 @click.option(
     "--export-options",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     help="Write raccoon/options.proto below DIR, for buf and other languages' builds, and stop.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")

@@ -20,7 +20,7 @@ from .schema import Schema, Type
 _NAME, _OPTIONS = 1, 7
 _SUFFIX = "Event"
 _TYPE = re.compile(r"[A-Za-z0-9._-]+")
-_METHOD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_METHOD = re.compile(r"[A-Za-z0-9_]+")
 _EMPTY = Override()
 
 
@@ -106,7 +106,7 @@ def _event(
             top.file,
             name_at,
             f"an event cannot be named {name!r}",
-            "The method is send_<name>_event: letters, digits and `_`, a letter first.",
+            "The method is send_<name>_event: letters, digits and `_`.",
         )
     if not _TYPE.fullmatch(type):
         schema.report(

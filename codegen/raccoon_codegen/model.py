@@ -55,7 +55,7 @@ class Field(NamedTuple):
 class Message:
     name: str
     decorator: str
-    """Finished, without the `@`: `dataclass(eq=False, repr=False, kw_only=True)`."""
+    """How this module spells `dataclass`."""
     base: str
     keywords: tuple[str, ...]
     """Class keywords, finished: `proto="shop.v1.OrderEvent"`, `event="order"`."""
@@ -130,6 +130,8 @@ class Client:
 @dataclass(frozen=True)
 class Package:
     modules: tuple[Module, ...]
+    kept: tuple[str, ...]
+    """Paths of the modules that the caller has from an earlier run; they were not built."""
     faces: tuple[Face, ...]
     """The root's first."""
     client: Client | None

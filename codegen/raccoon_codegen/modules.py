@@ -11,7 +11,6 @@ from .schema import File, Type
 from .scope import MODULE_NAMES, Scope
 from .types import Shape
 
-_DECORATOR = "dataclass(eq=False, repr=False, kw_only=True)"
 _ONEOFS = 8
 
 Fields = Mapping[Type, Sequence[Field]]
@@ -66,7 +65,7 @@ class _Builder:
         hidden = frozenset([*(f.name for f in fields), *(t.name for t in type.types)])
         return model.Message(
             name=type.name,
-            decorator=scope.standard(_DECORATOR),
+            decorator=scope.standard("dataclass"),
             base=scope.standard("Message"),
             keywords=tuple(self._message_keywords(type)),
             enums=tuple(self.enum(inner) for inner in type.types if inner.enum),

@@ -3,7 +3,8 @@
 Two rules, both told in the docstring of what they touched. A name that Python cannot spell, or that
 would hide something of the generated class, gets a trailing underscore, and another one where that
 is taken too. Leading underscores that Python gives a meaning go: two of a field or an enum member
-(they would be mangled), every one of a class (other modules could not import it).
+(they would be mangled), every one of a class (other modules could not import it); an X takes their
+place where nothing or a digit is left.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ CLIENT_NAMES = _words("""
     """)
 """What the generated client.py may use for itself: a message of such a name gets another there."""
 
+_FUTURE = frozenset({"annotations"})
+"""What `from __future__ import` brings; it cannot be imported under another name."""
+
 ROOT_MODULES = frozenset({"client"})
 """Modules of our own at the top of the output."""
 
@@ -69,10 +73,11 @@ def spelled_field(name: str) -> str:
 
 
 def spelled_class(name: str, *, nested: bool) -> str:
-    """How Python spells a message or an enum: `None` → `None_`, `_Item` → `Item`."""
+    """How Python spells a message or an enum: `None` → `None_`, `_Item` → `Item`, `_1` → `X1`."""
     if name.startswith("_"):
-        name = _bare(name)
-    if name in KEYWORDS or (nested and name in MESSAGE_ATTRIBUTES):
+        bare = name.lstrip("_")
+        name = bare if bare.isidentifier() else f"X{bare}"
+    if name in KEYWORDS or name in (MESSAGE_ATTRIBUTES if nested else _FUTURE):
         return name + "_"
     return name
 

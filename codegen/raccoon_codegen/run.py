@@ -17,7 +17,10 @@ from .sources import Sources
 from .write import write
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
     from .model import Package
+    from .schema import File
 
 # So much may a file system's clock be behind ours.
 TICK = 20_000_000
@@ -65,6 +68,9 @@ class _Run:
         self._config = config
         self._progress = progress
         self._last = cache.load(config)
+        self._made_last: Mapping[str, Made] = {}
+        if self._last and self._last.seen.tool == cache.tool():
+            self._made_last = self._last.made
         self._sources = _find(config)
         self._tree = output.scan(str(config.out))
         self._there = {path: digest(content) for path, content in self._tree.ours.items()}
@@ -88,7 +94,7 @@ class _Run:
         self._progress(f"reading {len(self._sources.files):,} schemas")
         descriptors = protoc.compile(self._sources)
         loaded = build.Loaded(self._sources, descriptors)
-        package = build.link(loaded, self._config.inputs)
+        package = build.link(loaded, self._config.inputs, self._same(descriptors))
         self._progress("rendering")
         target, pieces = self._target(package)
         changes = output.compare(self._tree, target)
@@ -99,20 +105,38 @@ class _Run:
             record = Record(seen, self._made(pieces, changes))
         return Outcome(self._config, changes, len(target), self._tree.root, record)
 
+    def _same(self, descriptors: FileDescriptorSet) -> Callable[[File], bool]:
+        """Tells of a schema file whether its module is known to be what it should be.
+
+        It is when neither the file nor anything that it imports, directly or not, is another than
+        in the last run. What a file that was not given contributes depends on others too.
+        """
+        seen = self._last.seen if self._last else None
+        if seen is None or seen != cache.seen(self._config, self._sources, seen.read):
+            return lambda _: False
+        others: set[str] = set()
+        for file in descriptors.file:
+            mine = self._read.get(file.name)
+            if mine is None or mine != seen.read.get(file.name) or others & {*file.dependency}:
+                others.add(file.name)
+        return lambda f: f.generated and f.proto.name not in others and self._stands(f.path)
+
+    def _stands(self, path: str) -> bool:
+        """Whether the last run made a file at `path`, and it is still as it was."""
+        made = self._made_last.get(path)
+        return made is not None and made.content == self._there.get(path)
+
     def _target(self, package: Package) -> tuple[dict[str, str | None], dict[str, str]]:
         """What should be there, None for what is; and the digest of what each file is made from."""
         from .render import files, render_file
 
-        last = self._last
-        known: Mapping[str, Made] = {}
-        if last and last.seen.tool == cache.tool():
-            known = last.made
-        target: dict[str, str | None] = {}
-        pieces: dict[str, str] = {}
+        made = self._made_last
+        pieces = {path: made[path].piece for path in package.kept}
+        target: dict[str, str | None] = dict.fromkeys(package.kept)
         for path, piece in files(package):
             pieces[path] = digest(repr(piece).encode())
-            is_there = known.get(path) == Made(pieces[path], self._there.get(path, ""))
-            target[path] = None if is_there else render_file(path, piece)
+            stands = self._stands(path) and made[path].piece == pieces[path]
+            target[path] = None if stands else render_file(path, piece)
         return target, pieces
 
     def _made(self, pieces: Mapping[str, str], changes: Iterable[Change]) -> dict[str, Made]:

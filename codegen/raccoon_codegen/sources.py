@@ -59,14 +59,16 @@ def find(inputs: Inputs) -> Sources:
     given = [os.path.abspath(path) for path in inputs.schemas]
     import_roots = [os.path.abspath(path) for path in inputs.import_roots]
     for path, name in zip(given, inputs.schemas, strict=True):
-        if not os.path.exists(path):
+        if not os.path.lexists(path):
             raise UsageError(f"{name}: no such file or directory")
     for path, name in zip(import_roots, inputs.import_roots, strict=True):
         if not os.path.isdir(path):
             raise UsageError(f"-I {name}: no such directory")
 
     directories = sorted({path for path in given if os.path.isdir(path)})
-    lone = sorted({path for path in given if not os.path.isdir(path)})
+    lone = sorted({*given}.difference(directories))
+    for path in lone:
+        _check_file(Path(path))
     roots = _unnested(directories, import_roots)
     found = list(_lone_files(lone, roots, import_roots))
     lone_roots = sorted({root for root, _ in found} - {*roots, *import_roots})
@@ -110,21 +112,35 @@ def _files_below(
         yield root, _name(path, root)
 
 
-def _walk(directory: str) -> Iterator[str]:
+def _walk(directory: str, way: tuple[str, ...] = ()) -> Iterator[str]:
+    """The schemas below a directory to which `way` led, in paths without links."""
     names: list[str] = []
     inner: list[str] = []
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.name == "pyvenv.cfg":
                 return
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir():
                 if not entry.name.startswith(".") and entry.name != "node_modules":
                     inner.append(entry.path)
             elif entry.name.endswith(".proto"):
+                _check_file(entry)
                 names.append(entry.path)
     yield from names
+    way = (*way, os.path.realpath(directory))
     for path in inner:
-        yield from _walk(path)
+        if not (os.path.islink(path) and _leads_back(path, way)):
+            yield from _walk(path, way)
+
+
+def _check_file(path: Path | os.DirEntry[str]) -> None:
+    if not path.is_file():
+        raise UsageError(f"{shown(os.fspath(path))}: is no file, or a link to none")
+
+
+def _leads_back(link: str, way: tuple[str, ...]) -> bool:
+    target = os.path.realpath(link)
+    return any(step == target or _below(step, target) for step in way)
 
 
 def _lone_files(

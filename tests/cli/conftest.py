@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from raccoon_codegen import run
 from raccoon_codegen.cli import command
 
 PAGE = """\
@@ -72,6 +73,17 @@ class Project:
         """Which file it is, and when it was written."""
         found = {path: (self.out / path).stat() for path in self.files()}
         return {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in found.items()}
+
+
+def age(directory: Path) -> None:
+    """Let it be a while since the files changed: their clock ticks slower than ours."""
+    newest = max(path.stat().st_ctime_ns for path in directory.rglob("*"))
+    probe = directory.parent / "probe"
+    while True:
+        probe.touch()
+        if probe.stat().st_ctime_ns > newest + run.TICK:
+            probe.unlink()
+            return
 
 
 @pytest.fixture

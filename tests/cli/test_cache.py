@@ -12,7 +12,7 @@ import pytest
 from raccoon_codegen import cache, run
 from raccoon_codegen.config import Config, Settings
 
-from .conftest import CLICK, PAGE, Project
+from .conftest import CLICK, PAGE, Project, age
 
 
 @pytest.fixture
@@ -47,23 +47,12 @@ def fresh(project: Project, protoc: list[str]) -> Project:
         'syntax = "proto3";\npackage shop.v1;\nimport "acme/money.proto";\n'
         "message PayEvent {\n  acme.Money money = 1;\n}\n",
     )
-    _age(project.root / "vendor")
+    age(project.root / "vendor")
     assert project.run("-I", "vendor").exit_code == 0
     protoc.clear()
     assert project.run("-I", "vendor").exit_code == 0
     assert protoc == []
     return project
-
-
-def _age(directory: Path) -> None:
-    """Let it be a while since the files changed: their clock ticks slower than ours."""
-    newest = max(path.stat().st_ctime_ns for path in directory.rglob("*"))
-    probe = directory.parent / "probe"
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns > newest + run.TICK:
-            probe.unlink()
-            return
 
 
 def test_nothing_changed(fresh: Project, protoc: list[str]) -> None:

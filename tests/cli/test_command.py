@@ -234,6 +234,10 @@ class TestErrors:
                 ["schemas", "-o", "x", "--check", "--fail-on-change"],
                 "exclude each other",
             ),
+            (["schemas", "-o", ""], "Invalid value for '-o' / '--out': the path is empty"),
+            (["", "-o", "x"], "the path is empty"),
+            (["schemas", "-o", "x", "-I", ""], "the path is empty"),
+            (["--export-options", ""], "the path is empty"),
             (["schemas", "-o", "x", "--chek"], "No such option '--chek'"),
         ],
     )

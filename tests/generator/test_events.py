@@ -41,6 +41,10 @@ def events(package: model.Package) -> dict[str, str]:
             'message PageEvent { option (raccoon.event).name = "page_seen"; }',
             {"send_page_seen_event": "page"},
         ),
+        (
+            'message PageEvent { option (raccoon.event).name = "3ds"; }',
+            {"send_3ds_event": "page"},
+        ),
         ("message PageEvent { option (raccoon.event).skip = true; }", {}),
     ],
 )

@@ -69,8 +69,10 @@ def test_fields(name: str, spelled: str) -> None:
         ("FromString", False, "FromString"),
         ("_Item", True, "Item"),
         ("__Item", False, "Item"),
-        ("_", False, "_"),
-        ("_1", False, "_1"),
+        ("_", False, "X"),
+        ("_1Item", False, "X1Item"),
+        ("annotations", False, "annotations_"),
+        ("annotations", True, "annotations"),
     ],
 )
 def test_classes(name: str, nested: bool, spelled: str) -> None:

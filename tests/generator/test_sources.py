@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,38 @@ def test_bundled_files_are_found_and_vendored_copies_are_not_taken(tree: Path) -
 def test_paths_are_shown_from_the_working_directory(tree: Path) -> None:
     assert find(str(tree / "schemas")).shown("shop/v1/page.proto") == "schemas/shop/v1/page.proto"
     assert sources.shown("/elsewhere/x.proto") == "/elsewhere/x.proto"
+
+
+def test_links_are_followed_but_not_in_circles(tree: Path) -> None:
+    write(tree, {"real/one/a.proto": "message A {}", "real/two/b.proto": "message B {}"})
+    for link, to in {
+        "schemas/linked": "../real/one",
+        "schemas/c.proto": "../real/two/b.proto",
+        "schemas/shop/up": "..",
+        "schemas/shop/v1/self": ".",
+        "real/one/other": "../two",
+        "real/two/back": "../one",
+    }.items():
+        (tree / link).symlink_to(to)
+    assert [name for name in find("schemas").files if "vendor" not in name] == [
+        "c.proto",
+        "linked/a.proto",
+        "linked/other/b.proto",
+        "shop/v1/order.proto",
+        "shop/v1/page.proto",
+    ]
+
+
+def test_a_name_that_is_no_file(tree: Path) -> None:
+    (tree / "schemas/broken.proto").symlink_to("nowhere.proto")
+    with pytest.raises(UsageError, match=r"^schemas/broken\.proto: is no file, or a link to none$"):
+        find("schemas")
+    (tree / "schemas/broken.proto").unlink()
+    os.mkfifo(tree / "schemas/pipe.proto")
+    with pytest.raises(UsageError, match=r"^schemas/pipe\.proto: is no file, or a link to none$"):
+        find("schemas")
+    with pytest.raises(UsageError, match=r"^schemas/pipe\.proto: is no file, or a link to none$"):
+        find("schemas/pipe.proto")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def messages(
     return st.builds(
         model.Message,
         name("M"),
-        st.just("dataclass(eq=False, repr=False, kw_only=True)"),
+        st.sampled_from(["dataclass", "_dataclass", "_" * 40 + "dataclass"]),
         st.sampled_from(["Message", "_Message"]),
         st.lists(LITERAL.map(lambda text: f"proto={text}"), min_size=1, max_size=2).map(tuple),
         st.lists(ENUM, max_size=2).map(tuple),

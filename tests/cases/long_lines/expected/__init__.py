@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .acme.long.v1.an_unusually_long_name_for_a_file_of_schemas_that_nobody_would_choose_pb import (
         JustAtTheLimitOfTheLine88 as JustAtTheLimitOfTheLine88,
     )
+    from .acme.long.v1.an_unusually_long_name_for_a_file_of_schemas_that_nobody_would_choose_pb import (
+        Level1 as Level1,
+    )
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
 else:
     __all__, __getattr__, __dir__ = lazy(
@@ -30,7 +33,7 @@ else:
                 "AnUnusuallyLongNameForAMessageThatNobodyWouldChooseButSomebodyDidChooseItAllTheSame "
                 "AnUnusuallyLongNameForAnEnumThatNobodyWouldChooseButSomebodyDidChooseItAllTheSame "
                 "AnUnusuallyLongNameForAnEventThatNobodyWouldChooseButSomebodyDidChooseItAnywayEvent "
-                "JustAtTheLimitOfTheLine88"
+                "JustAtTheLimitOfTheLine88 Level1"
             ),
             ".client": "AsyncEventClient EventClient",
         },

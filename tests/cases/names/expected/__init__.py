@@ -16,6 +16,7 @@ if _typing.TYPE_CHECKING:
     from .acme.names.v1.types_pb import Message as Message, ShadowEvent as ShadowEvent
     from .acme.names.v1.types_pb import TYPE_CHECKING as TYPE_CHECKING
     from .acme.names.v1.types_pb import UsesMethodNameEvent as UsesMethodNameEvent
+    from .acme.names.v1.types_pb import X3DS as X3DS, annotations_ as annotations_
     from .acme.names.v1.types_pb import bool as bool, dataclass as dataclass
     from .acme.names.v1.types_pb import datetime as datetime, dict as dict
     from .acme.names.v1.types_pb import field as field, lazy as lazy, list as list
@@ -33,8 +34,8 @@ else:
             ".acme.names.v1.fields_pb": "FieldsEvent TakenEvent Values",
             ".acme.names.v1.types_pb": (
                 "AckEvent Any Enum JsonValue Leading Message ShadowEvent TYPE_CHECKING "
-                "UsesMethodNameEvent bool dataclass datetime dict field lazy list "
-                "require send_shadow_event str timedelta"
+                "UsesMethodNameEvent X3DS annotations_ bool dataclass datetime dict "
+                "field lazy list require send_shadow_event str timedelta"
             ),
             ".asyncio.my_file_name_pb": "DashedEvent",
             ".client": "AsyncEventClient EventClient",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .an_unusually_long_name_for_a_file_of_schemas_that_nobody_would_choose_pb import (
         JustAtTheLimitOfTheLine88 as JustAtTheLimitOfTheLine88,
     )
+    from .an_unusually_long_name_for_a_file_of_schemas_that_nobody_would_choose_pb import (
+        Level1 as Level1,
+    )
 else:
     __all__, __getattr__, __dir__ = lazy(
         __name__,
@@ -27,7 +30,7 @@ else:
                 "AnUnusuallyLongNameForAMessageThatNobodyWouldChooseButSomebodyDidChooseItAllTheSame "
                 "AnUnusuallyLongNameForAnEnumThatNobodyWouldChooseButSomebodyDidChooseItAllTheSame "
                 "AnUnusuallyLongNameForAnEventThatNobodyWouldChooseButSomebodyDidChooseItAnywayEvent "
-                "JustAtTheLimitOfTheLine88"
+                "JustAtTheLimitOfTheLine88 Level1"
             ),
         },
     )

@@ -87,3 +87,57 @@ class JustAtTheLimitOfTheLine88(
     """Just at the limit: the class's line has eighty-eight columns."""
 
     text: str = _field(1, "string")
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Level1(Message, proto="acme.long.v1.Level1"):
+    """So deep that the decorator itself is too long for its line."""
+
+    @dataclass(eq=False, repr=False, kw_only=True)
+    class Level2(Message, proto="acme.long.v1.Level1.Level2"):
+        @dataclass(eq=False, repr=False, kw_only=True)
+        class Level3(Message, proto="acme.long.v1.Level1.Level2.Level3"):
+            @dataclass(eq=False, repr=False, kw_only=True)
+            class Level4(Message, proto="acme.long.v1.Level1.Level2.Level3.Level4"):
+                @dataclass(eq=False, repr=False, kw_only=True)
+                class Level5(
+                    Message, proto="acme.long.v1.Level1.Level2.Level3.Level4.Level5"
+                ):
+                    @dataclass(eq=False, repr=False, kw_only=True)
+                    class Level6(
+                        Message,
+                        proto="acme.long.v1.Level1.Level2.Level3.Level4.Level5.Level6",
+                    ):
+                        @dataclass(eq=False, repr=False, kw_only=True)
+                        class Level7(
+                            Message,
+                            proto="acme.long.v1.Level1.Level2.Level3.Level4.Level5.Level6.Level7",
+                        ):
+                            @dataclass(eq=False, repr=False, kw_only=True)
+                            class Level8(
+                                Message,
+                                proto="acme.long.v1.Level1.Level2.Level3.Level4.Level5.Level6.Level7.Level8",
+                            ):
+                                @dataclass(eq=False, repr=False, kw_only=True)
+                                class Level9(
+                                    Message,
+                                    proto="acme.long.v1.Level1.Level2.Level3.Level4.Level5.Level6.Level7.Level8.Level9",
+                                ):
+                                    @dataclass(eq=False, repr=False, kw_only=True)
+                                    class Level10(
+                                        Message,
+                                        proto="acme.long.v1.Level1.Level2.Level3.Level4.Level5.Level6.Level7.Level8.Level9.Level10",
+                                    ):
+                                        @dataclass(eq=False, repr=False, kw_only=True)
+                                        class Level11(
+                                            Message,
+                                            proto="acme.long.v1.Level1.Level2.Level3.Level4.Level5.Level6.Level7.Level8.Level9.Level10.Level11",
+                                        ):
+                                            @dataclass(
+                                                eq=False, repr=False, kw_only=True
+                                            )
+                                            class Level12(
+                                                Message,
+                                                proto="acme.long.v1.Level1.Level2.Level3.Level4.Level5.Level6.Level7.Level8.Level9.Level10.Level11.Level12",
+                                            ):
+                                                text: str = _field(1, "string")

@@ -12,7 +12,8 @@ if _typing.TYPE_CHECKING:
     from .types_pb import AckEvent as AckEvent, Any as Any, Enum as Enum
     from .types_pb import JsonValue as JsonValue, Leading as Leading, Message as Message
     from .types_pb import ShadowEvent as ShadowEvent, TYPE_CHECKING as TYPE_CHECKING
-    from .types_pb import UsesMethodNameEvent as UsesMethodNameEvent, bool as bool
+    from .types_pb import UsesMethodNameEvent as UsesMethodNameEvent, X3DS as X3DS
+    from .types_pb import annotations_ as annotations_, bool as bool
     from .types_pb import dataclass as dataclass, datetime as datetime, dict as dict
     from .types_pb import field as field, lazy as lazy, list as list, require as require
     from .types_pb import send_shadow_event as send_shadow_event, str as str
@@ -24,8 +25,8 @@ else:
             ".fields_pb": "FieldsEvent TakenEvent Values",
             ".types_pb": (
                 "AckEvent Any Enum JsonValue Leading Message ShadowEvent TYPE_CHECKING "
-                "UsesMethodNameEvent bool dataclass datetime dict field lazy list "
-                "require send_shadow_event str timedelta"
+                "UsesMethodNameEvent X3DS annotations_ bool dataclass datetime dict "
+                "field lazy list require send_shadow_event str timedelta"
             ),
         },
     )

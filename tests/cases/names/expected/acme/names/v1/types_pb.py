@@ -77,6 +77,20 @@ class Leading(_Message, proto="acme.names.v1._Leading"):
 
 
 @_dataclass(eq=False, repr=False, kw_only=True)
+class X3DS(_Message, proto="acme.names.v1._3DS"):
+    """Named `_3DS` in the schema."""
+
+    text: builtins.str = _field(1, "string")
+
+
+@_dataclass(eq=False, repr=False, kw_only=True)
+class annotations_(_Message, proto="acme.names.v1.annotations"):
+    """Named `annotations` in the schema."""
+
+    annotations: annotations_ | None = _field(1, "message", lambda: annotations_)
+
+
+@_dataclass(eq=False, repr=False, kw_only=True)
 class Any(_Message, proto="acme.names.v1.Any"):
     many: builtins.list[Any] = _field(1, "message", lambda: Any, repeated=True)
 
