@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-
 from raccoon_codegen.cli import command
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/input"))

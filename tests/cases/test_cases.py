@@ -10,7 +10,6 @@ from pathlib import Path
 import black
 import pytest
 from click.testing import Result
-
 from raccoon_codegen.header import LEAVE_ALONE, MARK
 
 from .conftest import CASES, Case, tree
