@@ -95,7 +95,9 @@ async def test_each_state_is_said_once(
     assert "goes on" in said[1][1]
 
 
-async def test_a_failure_is_told_with_its_cause_after_the_budget(client: Client, collector: Collector) -> None:
+async def test_a_failure_is_told_with_its_cause_after_the_budget(
+    client: Client, collector: Collector
+) -> None:
     await collector.stop()
     async with client(retry_budget=0.2) as sender:
         with pytest.raises(ConnectError) as failed:

@@ -107,9 +107,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         outcome = Ack(batch.req_guid) if delivered else RejectedError(req_guid=batch.req_guid)
         self.queue.done(batch, outcome)
         settled = [
-            key
-            for key, (place, _) in self.pending.items()
-            if place[0].find(place[1])[0] is batch
+            key for key, (place, _) in self.pending.items() if place[0].find(place[1])[0] is batch
         ]
         assert len(settled) == batch.count
         for key in settled:
@@ -154,5 +152,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         assert sorted(map(id, live)) == sorted(map(id, found))
 
 
-QueueAgainstModel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+QueueAgainstModel.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None
+)
 TestQueue = QueueAgainstModel.TestCase
