@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from typing_extensions import Unpack
 
 from ..errors import ConfigError
 from ..options import TransportKeywords
 from .base import Transport
+from .several import SeveralTransports
 
-__all__ = ["SCHEMES", "Transport", "make_transport"]
+__all__ = ["SCHEMES", "SeveralTransports", "Transport", "make_transport", "transport_for"]
 
 SCHEMES: dict[str, tuple[str, str]] = {
     "ws": ("websocket", "WebSocketTransport"),
@@ -22,6 +24,17 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "grpcs": ("grpc", "GrpcTransport"),
     "null": ("null", "NullTransport"),
 }
+
+
+def transport_for(
+    urls: str | Sequence[str], *, spread: bool = False, **options: Unpack[TransportKeywords]
+) -> Transport:
+    """Return the transport for one address or several; ConfigError when something is wrong."""
+    if isinstance(urls, str) or not isinstance(cast(object, urls), Sequence):
+        if spread:
+            raise ConfigError("there is one address; a list of them can be spread", argument="spread")
+        return make_transport(urls, **options)
+    return SeveralTransports([make_transport(url, **options) for url in urls], spread=spread)
 
 
 def make_transport(url: object, **options: Unpack[TransportKeywords]) -> Transport:

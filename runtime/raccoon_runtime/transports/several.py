@@ -1,0 +1,109 @@
+"""Several servers for one client: the first that answers, or all of them in turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ..envelope import Ack
+from ..errors import ConfigError, SendError
+from ..wires import Wire
+from .base import Transport
+
+_FIRST_REST, _LONGEST_REST = 1.0, 30.0
+"""How long a server that failed is passed over, in seconds; doubled each time in a row."""
+
+
+class SeveralTransports:
+    """Sends to the first of its transports that works; with `spread`, to all in turn.
+
+    One that fails rests for a while, and the others do its work. A request that it may have taken is
+    not sent elsewhere here: delivery does that, and flags it.
+    """
+
+    def __init__(self, transports: Sequence[Transport], *, spread: bool = False) -> None:
+        if not transports:
+            raise ConfigError("no address was given", argument="url")
+        if len({transport.wire for transport in transports}) > 1:
+            raise ConfigError("all addresses of a client need one wire", argument="wire")
+        self._servers = [_Server(transport) for transport in transports]
+        self._spread = spread
+        self._turn = 0
+
+    @property
+    def wire(self) -> Wire:
+        """The form of requests, the same for all."""
+        return self._servers[0].transport.wire
+
+    @property
+    def address(self) -> str:
+        """Where it sends to."""
+        return ", ".join(server.transport.address for server in self._servers)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests at once: with `spread` as many as all of them carry."""
+        numbers = [server.transport.in_flight for server in self._servers]
+        return sum(numbers) if self._spread else max(numbers)
+
+    @property
+    def batch_bytes(self) -> int:
+        """How large a request should be at most, for the narrowest."""
+        return min(server.transport.batch_bytes for server in self._servers)
+
+    @property
+    def connections(self) -> int:
+        """How many connections were opened, in all."""
+        return sum(server.transport.connections for server in self._servers)
+
+    async def send(self, req_guid: str, body: bytes) -> Ack:
+        """Send it to one of them; to another at once where it certainly did not arrive."""
+        untried = self._in_order()
+        while True:
+            server = untried.pop(0)
+            try:
+                ack = await server.transport.send(req_guid, body)
+            except SendError as error:
+                if error.outage:
+                    server.rest()
+                if not (error.outage and error.persisted == "no" and untried):
+                    raise
+            else:
+                server.well()
+                return ack
+
+    async def close(self) -> None:
+        """Close what is open."""
+        for server in self._servers:
+            await server.transport.close()
+
+    def after_fork(self) -> None:
+        """Leave alone what was inherited."""
+        for server in self._servers:
+            server.transport.after_fork()
+
+    def _in_order(self) -> list[_Server]:
+        """Those that are well, the others behind them, the one that has rested longest first."""
+        servers = self._servers
+        if self._spread:
+            self._turn += 1
+            start = self._turn % len(servers)
+            servers = servers[start:] + servers[:start]
+        now = time.monotonic()
+        return sorted(servers, key=lambda server: max(server.rests_until - now, 0.0))
+
+
+class _Server:
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.rests_until = 0.0
+        self._failures = 0
+
+    def rest(self) -> None:
+        self._failures += 1
+        seconds = min(_FIRST_REST * 2.0 ** (self._failures - 1), _LONGEST_REST)
+        self.rests_until = time.monotonic() + seconds
+
+    def well(self) -> None:
+        self._failures = 0
+        self.rests_until = 0.0

@@ -1,0 +1,103 @@
+"""Several addresses: the first that works, or all in turn; one that fails is passed over for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from generated import AsyncEventClient, EventClient, PageEvent
+from raccoon_runtime import ConfigError, ConnectError
+from raccoon_runtime.collector import Collector
+
+from .conftest import QUICK
+
+Pair = tuple[Collector, Collector]
+
+
+@pytest_asyncio.fixture
+async def pair() -> AsyncIterator[Pair]:
+    async with Collector(event_ack=1) as one, Collector(event_ack=1) as other:
+        yield one, other
+
+
+@pytest.fixture(params=["ws", "rest", "grpc"])
+def urls(request: pytest.FixtureRequest, pair: Pair) -> list[str]:
+    name = {"ws": "ws_url", "rest": "http_url", "grpc": "grpc_url"}[request.param]
+    return [getattr(collector, name) for collector in pair]
+
+
+async def test_the_first_is_used_while_it_works(urls: list[str], pair: Pair) -> None:
+    async with AsyncEventClient.connect(urls, **QUICK) as client:
+        for _ in range(20):
+            await client.send_page_event(event_name="x")
+    assert [len(collector.stored) for collector in pair] == [20, 0]
+
+
+async def test_the_second_takes_over_at_once(urls: list[str], pair: Pair) -> None:
+    await pair[0].stop()
+    async with AsyncEventClient.connect(urls, **QUICK) as client:
+        ack = await client.send_page_event(event_name="x")
+    assert (ack.ok, ack.attempts, ack.possible_duplicate) == (True, 1, False)
+    assert len(pair[1].stored) == 1
+
+
+async def test_in_the_middle_of_things(urls: list[str], pair: Pair) -> None:
+    async with AsyncEventClient.connect(urls, **QUICK) as client:
+        futures = []
+        for number in range(1000):
+            futures.append(await client.submit(PageEvent(event_name=f"{number}")))
+            if number == 500:
+                await pair[0].stop()
+        acks = [await future for future in futures]
+    assert all(ack.ok for ack in acks)
+    stored = Counter(event.event_bytes for collector in pair for event in collector.stored)
+    assert len(stored) == 1000
+    flagged = {ack.req_guid for ack in acks if ack.possible_duplicate}
+    twice = [e for c in pair for e in c.stored if stored[e.event_bytes] > 1]
+    assert {event.req_guid for event in twice} <= flagged
+
+
+async def test_the_first_is_used_again_when_it_is_back(urls: list[str], pair: Pair) -> None:
+    await pair[0].stop()
+    async with AsyncEventClient.connect(urls, **QUICK) as client:
+        await client.send_page_event(event_name="x")
+        await pair[0].start()
+        while not pair[0].stored:
+            await client.send_page_event(event_name="x")
+            await asyncio.sleep(0.05)
+
+
+async def test_spread_over_all(urls: list[str], pair: Pair) -> None:
+    async with AsyncEventClient.connect(urls, spread=True, **QUICK) as client:
+        for _ in range(40):
+            await client.send_page_event(event_name="x")
+    assert [len(collector.stored) for collector in pair] == [20, 20]
+
+
+async def test_when_none_works_the_error_says_so(urls: list[str], pair: Pair) -> None:
+    for collector in pair:
+        await collector.stop()
+    async with AsyncEventClient.connect(urls, retry_count=0) as client:
+        with pytest.raises(ConnectError):
+            await client.send_page_event(event_name="x")
+
+
+def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RACCOON_URL", "ws://one/a,b, ws://two")
+    with EventClient.connect() as client:
+        assert repr(client) == ("<EventClient ws://one:80/a,b, ws://two:80/api/v1/events PROTO>")
+
+
+def test_what_makes_no_sense() -> None:
+    with pytest.raises(ConfigError, match="spread: there is one address"):
+        EventClient.connect("null://", spread=True)
+    with pytest.raises(ConfigError, match="url: no address was given"):
+        EventClient.connect([])
+    with pytest.raises(ConfigError, match="url: unknown scheme 'ftp'"):
+        EventClient.connect(["ws://one", "ftp://two"])
+    with pytest.raises(ConfigError, match="wire: all addresses of a client need one wire"):
+        EventClient.connect(["grpc://one:1", "ws://two"], wire="json")
