@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from .event import Event
 from .message import Message
 from .options import ClientKeywords, ClientOptions, ConnectKeywords, build, split
 from .serializers import Serializer
-from .transports import Transport, make_transport
+from .transports import Transport, transport_for
 
 R = TypeVar("R")
 
@@ -81,22 +82,27 @@ class BaseClient(EventMethods[R]):
         self._delivery = self._new_delivery()
 
     @classmethod
-    def connect(cls, url: str | None = None, /, **options: Unpack[ConnectKeywords]) -> Self:
+    def connect(
+        cls,
+        url: str | Sequence[str] | None = None,
+        /,
+        *,
+        spread: bool = False,
+        **options: Unpack[ConnectKeywords],
+    ) -> Self:
         """Return a client for an address, whose scheme chooses the transport.
 
-        The schemes are ws, wss, http, https, grpc, grpcs and null. Without an address, RACCOON_URL
-        is read. The connection is opened when the first event goes out. ConfigError when the
-        address or an option is wrong; `raccoon_runtime.options` has them all.
+        The schemes are ws, wss, http, https, grpc, grpcs and null. Of a list of addresses the first
+        that works is used, with `spread` all of them in turn. Without an address, RACCOON_URL is
+        read: one, or several with commas between. The connection is opened when the first event goes
+        out. ConfigError when an address or an option is wrong; `raccoon_runtime.options` has them all.
         """
-        if url is None:
-            url = os.environ.get(URL_VARIABLE)
-            if not url:
-                told = f"the address is missing, and {URL_VARIABLE} is not set"
-                raise ConfigError(told, argument="url")
         for_transport, for_client = split(options)
         # Options first: what is wrong with them is not the address's fault.
         build(ClientOptions, for_client)
-        return cls(make_transport(url, **cast(Any, for_transport)), **cast(Any, for_client))
+        addresses = _from_environment() if url is None else url
+        transport = transport_for(addresses, spread=spread, **cast(Any, for_transport))
+        return cls(transport, **cast(Any, for_client))
 
     def stats(self) -> Stats:
         """Return the counts as they are."""
@@ -231,6 +237,16 @@ class BaseClient(EventMethods[R]):
         if isinstance(given, bool) or not isinstance(given, (int, float)):
             raise TypeError(f"timeout is a number of seconds, not {_named(type(given))}")
         return timeout
+
+
+def _from_environment() -> str | list[str]:
+    said = os.environ.get(URL_VARIABLE, "")
+    if not said:
+        told = f"the address is missing, and {URL_VARIABLE} is not set"
+        raise ConfigError(told, argument="url")
+    # A comma may be part of an address; between two of them a scheme follows.
+    found = re.split(r",\s*(?=[A-Za-z]+://)", said)
+    return found if len(found) > 1 else said
 
 
 @dataclass(frozen=True, slots=True)
