@@ -52,7 +52,7 @@ class EventMethods(Generic[R]):
 
     @classmethod
     def event_class(cls, event_type: str, /) -> type[Message]:
-        """Return the class of an event type, for whoever reads events; KeyError when there is none."""
+        """Return the class of an event type, for who reads events; KeyError when there is none."""
         module, _, name = cls._events[event_type].partition(":")
         found: Any = importlib.import_module(module, cls._package)
         for part in name.split("."):
@@ -94,8 +94,9 @@ class BaseClient(EventMethods[R]):
 
         The schemes are ws, wss, http, https, grpc, grpcs and null. Of a list of addresses the first
         that works is used, with `spread` all of them in turn. Without an address, RACCOON_URL is
-        read: one, or several with commas between. The connection is opened when the first event goes
-        out. ConfigError when an address or an option is wrong; `raccoon_runtime.options` has them all.
+        read: one, or several with commas between. The connection is opened when the first event
+        goes out. ConfigError when an address or an option is wrong; `raccoon_runtime.options` has
+        them all.
         """
         for_transport, for_client = split(options)
         # Options first: what is wrong with them is not the address's fault.

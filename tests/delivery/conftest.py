@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from raccoon_runtime.collector import Collector
 
 from generated import AsyncEventClient
-from raccoon_runtime.collector import Collector
 
 QUICK: dict[str, Any] = {"retry_wait": 0.01, "retry_max_wait": 0.1}
 

@@ -1,4 +1,4 @@
-"""An unpublishable event, and a broker that is out: only the poison fails, an outage fails nothing."""
+"""An unpublishable event, a broker that is out: the poison fails, an outage fails nothing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-
-from generated import AsyncEventClient, ClickEvent, PageEvent
 from raccoon_runtime import AckFuture, PublishError
 from raccoon_runtime.collector import Collector, Unpublishable
+
+from generated import AsyncEventClient, ClickEvent, PageEvent
+from tests.waiting import until
 
 from .conftest import stored
 
@@ -83,8 +84,7 @@ async def test_an_outage_of_the_broker_fails_nothing(client: Client, collector: 
     async with client() as sender:
         futures = [await sender.submit(PageEvent(event_name=f"{n}")) for n in range(250)]
         futures += [await sender.submit(ClickEvent(element=f"{n}")) for n in range(250)]
-        while sender.stats().requests < 40:
-            await asyncio.sleep(0.01)
+        await until(lambda: sender.stats().requests >= 40)
         assert sender.stats().failed == 0
         collector.faults.clear()
         for future in futures:
@@ -99,8 +99,7 @@ async def test_while_the_broker_is_out_one_probe_goes_at_a_time(
     async with client(retry_wait=0.05, retry_max_wait=0.05) as sender:
         for number in range(1000):
             await sender.submit(PageEvent(event_name=f"{number}"))
-        while not any(len(request.types) == 1 for request in collector.received):
-            await asyncio.sleep(0.01)
+        await until(lambda: any(len(request.types) == 1 for request in collector.received))
         before = len(collector.received)
         for _ in range(20):
             assert sender.stats().in_flight <= 1

@@ -1,4 +1,4 @@
-"""A server that is away: nothing is lost, one batch at a time asks for it, and each state is said once."""
+"""A server that is away: nothing is lost, one batch asks for it, each state is said once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 
 import pytest
-
-from generated import AsyncEventClient, PageEvent
 from raccoon_runtime import ConnectError, EndpointError, IdentityTakenError
 from raccoon_runtime.collector import Close, Collector, HttpStatus, NoAnswer, Taken
+
+from generated import AsyncEventClient, PageEvent
+from tests.waiting import until
 
 from .conftest import QUICK, stored
 
@@ -67,8 +68,7 @@ async def test_while_it_is_down_one_probe_asks_at_a_time(collector: Collector) -
     ) as sender:
         for number in range(1000):
             await sender.submit(PageEvent(event_name=f"{number}"))
-        while len(collector.received) < 10:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(collector.received) >= 10)
         for _ in range(20):
             assert sender.stats().in_flight <= 1
             await asyncio.sleep(0.005)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
 from raccoon_runtime.delivery.batch import Batch
 from raccoon_runtime.delivery.callbacks import Callbacks
 from raccoon_runtime.delivery.handle import LoopHandle

@@ -1,4 +1,4 @@
-"""Several addresses: the first that works, or all in turn; one that fails is passed over for a while."""
+"""Several addresses: the first that works, or all in turn; what fails rests for a while."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from raccoon_runtime import JSON_WIRE, PROTO_WIRE, ConfigError, ConnectError, WebSocketTransport
+from raccoon_runtime.collector import Collector
+from raccoon_runtime.transports import SeveralTransports
 
 from generated import AsyncEventClient, EventClient, PageEvent
-from raccoon_runtime import ConfigError, ConnectError
-from raccoon_runtime.collector import Collector
 
 from .conftest import QUICK
 
@@ -99,5 +100,6 @@ def test_what_makes_no_sense() -> None:
         EventClient.connect([])
     with pytest.raises(ConfigError, match="url: unknown scheme 'ftp'"):
         EventClient.connect(["ws://one", "ftp://two"])
+    transports = [WebSocketTransport("ws://one", wire=wire) for wire in (JSON_WIRE, PROTO_WIRE)]
     with pytest.raises(ConfigError, match="wire: all addresses of a client need one wire"):
-        EventClient.connect(["grpc://one:1", "ws://two"], wire="json")
+        SeveralTransports(transports)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from raccoon_runtime.delivery.wheel import TICK, Wheel
+from raccoon_runtime.delivery.wheel import Wheel
+
+from tests.waiting import until
 
 
 async def test_it_resolves_with_false_and_never_early() -> None:
@@ -22,8 +24,7 @@ async def test_what_was_taken_out_stays_pending_and_the_wheel_rests() -> None:
     loop, wheel = asyncio.get_running_loop(), Wheel()
     waiter: asyncio.Future[bool] = loop.create_future()
     wheel.put(waiter, 5.0, loop).discard(waiter)
-    while wheel._turning:
-        await asyncio.sleep(TICK)
+    await until(lambda: not wheel._turning)
     assert not waiter.done()
     assert not wheel._ticks
 
@@ -34,5 +35,4 @@ async def test_it_turns_again_after_a_rest() -> None:
         waiter: asyncio.Future[bool] = loop.create_future()
         wheel.put(waiter, 0.0, loop)
         assert await waiter is False
-        while wheel._turning:
-            await asyncio.sleep(TICK)
+        await until(lambda: not wheel._turning)
