@@ -52,9 +52,9 @@ def timeless(body: bytes) -> bytes:
 
 def large(case: str, guid: str) -> bytes:
     """The requests that were too long to be recorded, by their recorded lengths."""
-    length = int(re.sub(r"\D", "", case))
-    if length == 400_048:  # of base64
-        length = 300_036
+    length = int(case.strip("<>").split()[0])
+    if "base64" in case:
+        length = length // 4 * 3
     if guid == "g22":
         event = {"event_bytes": "", "type": "page"}
         request = {"req_guid": guid, "sent_time": STAMP, "events": [event]}

@@ -8,9 +8,12 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import TypeVar
 
 from typing_extensions import Self, Unpack
 
+from ..message import Message
+from .decoder import decoded
 from .faults import Faults
 from .grpc import GrpcSide
 from .http import EVENTS_PATH, HttpSide
@@ -18,6 +21,8 @@ from .intake import Intake
 from .ledger import Ledger, Received, Stored
 from .settings import Settings, SettingsKeywords
 from .sockets import listen
+
+M = TypeVar("M", bound=Message)
 
 
 class Collector:
@@ -37,9 +42,9 @@ class Collector:
         self.settings = Settings(**settings)
         self.faults = Faults()
         self._ledger = Ledger(self.settings.keep)
-        intake = Intake(self.settings, self._ledger, self.faults)
-        self._http = HttpSide(self.settings, intake)
-        self._grpc = GrpcSide(self.settings, intake)
+        self._intake = Intake(self.settings, self._ledger, self.faults)
+        self._http = HttpSide(self.settings, self._intake)
+        self._grpc = GrpcSide(self.settings, self._intake)
         self.http_port = self.settings.http_port
         self.grpc_port = self.settings.grpc_port
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,6 +85,24 @@ class Collector:
         return self._ledger.received
 
     @property
+    def stored_count(self) -> int:
+        """How many events were published, those included that were not kept."""
+        return self._ledger.stored_count
+
+    @property
+    def received_count(self) -> int:
+        """How many requests came, those included that were not kept."""
+        return self._ledger.received_count
+
+    def messages(self, kind: type[M], /) -> list[M]:
+        """Return the events of a generated class, decoded; those of its type that were published.
+
+        DecodeError when one of them is no such message.
+        """
+        stored = [event for event in self.stored if event.type == kind.__event__]
+        return [decoded(kind, event.event_bytes) for event in stored]
+
+    @property
     def connections(self) -> int:
         """How many WebSockets are open."""
         return self._http.connections
@@ -109,6 +132,12 @@ class Collector:
         except OSError:
             http.close()
             raise
+        try:
+            self._intake.open()
+        except OSError:
+            http.close()
+            grpc.close()
+            raise
         self.http_port = int(http.getsockname()[1])
         self.grpc_port = int(grpc.getsockname()[1])
         await self._http.start(http)
@@ -121,9 +150,10 @@ class Collector:
         """
         await self._grpc.stop()
         await self._http.stop()
+        self._intake.close()
 
     def sever(self, *, reset: bool = False) -> None:
-        """End every WebSocket and gRPC connection, by EOF or RST, and go on listening."""
+        """End every connection, by EOF or RST, and go on listening."""
         assert self._loop is not None, "it was not started"
         self._loop.call_soon_threadsafe(self._http.sever, reset)
         self._loop.call_soon_threadsafe(self._grpc.sever, reset)

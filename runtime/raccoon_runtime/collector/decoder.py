@@ -1,14 +1,24 @@
-"""From an event's type and bytes to its message, by a generated client's events."""
+"""From an event's type and bytes to its message."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from ..client import EventMethods
 from ..errors import DecodeError
 from ..message import Message
 from . import go_json
 from .request import Event
+
+M = TypeVar("M", bound=Message)
+
+
+def decoded(kind: type[M], data: bytes) -> M:
+    """Return the message that an event's bytes are, of either serializer; DecodeError if none."""
+    # A message's JSON is an object; a few protobuf messages are JSON numbers by chance.
+    if data.lstrip(b" \t\r\n").startswith(b"{") and go_json.valid(data):
+        return kind.from_json(data)
+    return kind.parse(data)
 
 
 class Decoder:
@@ -24,10 +34,7 @@ class Decoder:
         if cls is None:
             return None, f"no event has the type {event.type!r}"
         try:
-            # What the log publisher asks, too: JSON, or else protobuf.
-            if go_json.valid(event.event_bytes):
-                return cls.from_json(event.event_bytes), None
-            return cls.parse(event.event_bytes), None
+            return decoded(cls, event.event_bytes), None
         except DecodeError as error:
             return None, str(error)
 

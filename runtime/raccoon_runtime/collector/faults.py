@@ -98,6 +98,14 @@ class GrpcStatus(Interruption):
     message: str = ""
 
 
+INSTEAD: dict[str, tuple[type[Interruption], ...]] = {
+    "ws": (NoAnswer, Close),
+    "rest": (NoAnswer, Close, HttpStatus),
+    "grpc": (NoAnswer, Close, GoAway, GrpcStatus),
+}
+"""What can come instead of an answer, on each transport."""
+
+
 # --- at publishing --------------------------------------------------------------------
 
 
@@ -202,8 +210,8 @@ class Faults:
     def __len__(self) -> int:
         return len(self._left)
 
-    def take(self, kind: type[F], arrival: Arrival) -> F | None:
-        """Return the first fault of a kind that applies, and count it."""
+    def take(self, kind: type[F] | tuple[type[F], ...], arrival: Arrival) -> F | None:
+        """Return the first fault of a kind, or of some, that applies, and count it."""
         if not self._left:
             return None
         with self._lock:

@@ -50,6 +50,8 @@ _decoder = json.JSONDecoder(
     parse_constant=_refuse,
 )
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ENDS = {b"{": b"}", b"[": b"]", b'"': b'"'}
+_SCALAR = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
 _INTEGER = re.compile(r"-?\d{1,20}")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 # Where a syntax error is found, in Python's words and in Go's.
@@ -67,12 +69,19 @@ _PLACES = {
 
 def valid(data: bytes) -> bool:
     """Return whether Go's `json.Valid` says yes."""
+    text = data.strip(b" \t\r\n")
+    # Most protobuf is told from JSON by its ends; parsing it in vain costs ten times as much.
+    end = _ENDS.get(text[:1])
+    if end is None:
+        return _SCALAR.fullmatch(text) is not None
+    if text[-1:] != end:
+        return False
     try:
-        orjson.loads(data)
+        orjson.loads(text)
     except orjson.JSONDecodeError:
-        # orjson is stricter: about UTF-8, surrogates and depth.
+        # orjson is stricter: about UTF-8, surrogates, depth and the size of numbers.
         try:
-            _load(data)
+            _load(text)
         except JsonError:
             return False
     return True

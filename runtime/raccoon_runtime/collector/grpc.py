@@ -1,61 +1,43 @@
-"""The gRPC side: one unary method, requests and answers as bytes."""
+"""The gRPC side: one unary method, as grpc-go serves it (version 1.63.2)."""
 
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
+import re
 import socket
-import weakref
-from typing import Any, cast
+import zlib
+from urllib.parse import quote
 
-from grpclib.const import Cardinality, Handler, Status
-from grpclib.encoding.base import CodecBase
-from grpclib.protocol import H2Protocol
-from grpclib.server import Server, Stream
-from hyperframe.frame import GoAwayFrame
+from grpclib import Status
 
 from . import go_proto
 from .arrival import Arrival, Identity
 from .faults import Close, GoAway, GrpcStatus
+from .http1 import Headers
+from .http2 import Call, Header, Http2Connection
 from .intake import Intake, Verdict
-from .request import PROTO, Request, RequestError
+from .request import PROTO, Answer, Request, RequestError
 from .settings import Settings
-from .sockets import reset
 
-METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
+SERVICE, METHOD = "raystack.raccoon.v1beta1.EventService", "SendEvent"
+CONTENT_TYPE = "application/grpc"
 GRACE = 5.0
+_PREFIX = 5
+_TIMEOUT = re.compile(r"\d{1,8}[HMSmun]")
+# What a message's text may hold unescaped: printable ASCII but "%".
+_PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if code != 0x25)
 
 
-class _Bytes(CodecBase):
-    """Takes bytes for messages, so that the collector's own reader judges them."""
+class Failed(Exception):
+    """A call that ends with a status and no message; `http` is HTTP's own status beside it."""
 
-    @property
-    def __content_subtype__(self) -> str:
-        return "proto"
-
-    def encode(self, message: Any, message_type: Any) -> bytes:
-        return bytes(message)
-
-    def decode(self, data: bytes, message_type: Any) -> Any:
-        return data
-
-
-class _Server(Server):
-    """grpclib's server forgets its connections; this one can end them."""
-
-    def __init__(self, side: GrpcSide) -> None:
-        super().__init__([side], codec=_Bytes())
-        self._protocols: weakref.WeakSet[H2Protocol] = weakref.WeakSet()
-
-    def _protocol_factory(self) -> H2Protocol:
-        made = super()._protocol_factory()
-        self._protocols.add(made)
-        return made
-
-    def transports(self) -> list[asyncio.Transport]:
-        """Return those of the connections that are open."""
-        connections = [getattr(made, "connection", None) for made in self._protocols]
-        found = [made._transport for made in connections if made is not None]
-        return [transport for transport in found if not transport.is_closing()]
+    def __init__(self, status: Status, told: str, http: int = 200) -> None:
+        super().__init__(told)
+        self.status = status
+        self.told = told
+        self.http = http
 
 
 class GrpcSide:
@@ -64,98 +46,189 @@ class GrpcSide:
     def __init__(self, settings: Settings, intake: Intake) -> None:
         self._settings = settings
         self._intake = intake
-        self._server: _Server | None = None
-        self._calls: set[asyncio.Task[Any]] = set()
-        self._stopping = asyncio.Event()
-
-    def __mapping__(self) -> dict[str, Handler]:
-        return {METHOD: Handler(self._call, Cardinality.UNARY_UNARY, bytes, bytes)}
+        self._server: asyncio.Server | None = None
+        self._connections: set[Http2Connection] = set()
 
     async def start(self, sock: socket.socket) -> None:
         """Serve on a socket that listens."""
-        self._stopping = asyncio.Event()
-        self._server = _Server(self)
-        await self._server.start(sock=sock, ssl=self._settings.ssl)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Http2Connection(self._serve, self._connections),
+            sock=sock,
+            ssl=self._settings.ssl,
+        )
 
     async def stop(self) -> None:
         """Stop as on SIGTERM: say so, let calls finish, end the connections."""
         server, self._server = self._server, None
         if server is None:
             return
-        self._stopping.set()
-        transports = server.transports()
-        for transport in transports:
-            _go_away(transport)
-        if self._calls:
-            await asyncio.wait(self._calls, timeout=GRACE)
         server.close()
-        for transport in transports:
-            transport.close()
-        await server.wait_closed()
+        for connection in list(self._connections):
+            connection.go_away()
+        ended = [connection.ended for connection in self._connections]
+        if ended:
+            await asyncio.wait(ended, timeout=GRACE)
+        self.sever()
 
     def sever(self, hard: bool = False) -> None:
         """End every connection at once, by EOF or by RST."""
-        for transport in self._server.transports() if self._server else []:
-            reset(transport) if hard else transport.close()
+        for connection in list(self._connections):
+            connection.end(hard)
 
-    async def _call(self, stream: Stream[Any, Any]) -> None:
-        call = asyncio.current_task()
-        assert call is not None
-        self._calls.add(call)
+    def _serve(self, call: Call) -> None:
+        """Take a call when its message is whole; a header that is wrong ends it before."""
         try:
-            await self._serve(stream)
-        finally:
-            self._calls.discard(call)
+            _check(call.headers)
+            body = _message(call, self._settings.max_grpc_bytes)
+            if body is not None:
+                call.taken = True
+                self._request(call, body)
+        except Failed as failed:
+            fail(call, failed)
 
-    async def _serve(self, stream: Stream[Any, Any]) -> None:
-        try:
-            body: bytes = await stream.recv_message() or b""
-        except NotImplementedError:
-            told = "grpc: Decompressor is not installed for grpc-encoding"
-            return await _fail(stream, Status.UNIMPLEMENTED, told)
-        most = self._settings.max_grpc_bytes
-        if len(body) > most:
-            told = f"grpc: received message larger than max ({len(body)} vs. {most})"
-            return await _fail(stream, Status.RESOURCE_EXHAUSTED, told)
+    def _request(self, call: Call, body: bytes) -> None:
         request = Request()
-        metadata = cast("dict[str, str]", stream.metadata)
-        identity = metadata.get(self._settings.identity_header.lower())
-        group = metadata.get((self._settings.group_header or "").lower())
-        origin = Identity(identity or "", group or self._settings.group_default)
+        identity = call.headers.get(self._settings.identity_header.lower())
+        group = call.headers.get((self._settings.group_header or "").lower())
+        origin = Identity(
+            identity[0] if identity else "", group[0] if group else self._settings.group_default
+        )
         arrival = Arrival("grpc", "PROTO", origin, body, request)
         try:
             go_proto.parse_request(body, request)
         except RequestError as error:
             self._intake.refused(arrival)
             told = f"grpc: error unmarshalling request: {error}"
-            return await _fail(stream, Status.INTERNAL, told)
+            raise Failed(Status.INTERNAL, told) from None
         if identity is None:
-            return await _fail(stream, Status.UNKNOWN, "connection id header missing")
-        return await self._carry_out(stream, self._intake.take(arrival))
+            raise Failed(Status.UNKNOWN, "connection id header missing")
+        self._carry_out(call, self._intake.take(arrival))
 
-    async def _carry_out(self, stream: Stream[Any, Any], verdict: Verdict) -> None:
+    def _carry_out(self, call: Call, verdict: Verdict) -> None:
         instead = verdict.instead
         if isinstance(instead, GrpcStatus):
-            return await _fail(stream, instead.status, instead.message)
-        transport: asyncio.Transport = cast(Any, stream)._stream._transport
+            raise Failed(instead.status, instead.message)
         if isinstance(instead, GoAway):
-            _go_away(transport)
+            call.connection.go_away()
         if isinstance(instead, Close):
-            reset(transport) if instead.reset else transport.close()
+            call.connection.end(instead.reset)
         elif not verdict.answers:
-            await self._stopping.wait()
-            transport.close()
+            call.abandon()
+        elif verdict.delay:
+            loop = asyncio.get_running_loop()
+            loop.call_later(verdict.delay, succeed, call, verdict.answers[0])
         else:
-            await asyncio.sleep(verdict.delay)
-            await stream.send_message(verdict.answers[0].encode(PROTO))
+            succeed(call, verdict.answers[0])
+
+
+def _check(headers: Headers) -> None:
+    """Raise Failed for what grpc-go refuses before it reads a message, in its order."""
+    content_type = headers.first("content-type")
+    if subtype(content_type) is None:
+        told = f"invalid gRPC request content-type {_quoted(content_type)}"
+        raise Failed(Status.INVALID_ARGUMENT, told, 415)
+    timeout = headers.get("grpc-timeout")
+    if timeout is not None and not _TIMEOUT.fullmatch(timeout[0]):
+        told = f"malformed grpc-timeout: {_quoted(timeout[0])}"
+        raise Failed(Status.INTERNAL, told, 400)
+    method = headers.first(":method")
+    if method != "POST":
+        told = f"Received a HEADERS frame with :method {_quoted(method)} which should be POST"
+        raise Failed(Status.INTERNAL, told, 405)
+    _check_path(headers.first(":path"))
+    encoding = headers.first("grpc-encoding")
+    if encoding not in ("", "identity", "gzip"):
+        raise Failed(Status.UNIMPLEMENTED, _not_installed(encoding))
+
+
+def _check_path(path: str) -> None:
+    service, slash, method = path.removeprefix("/").rpartition("/")
+    if not slash:
+        raise Failed(Status.UNIMPLEMENTED, f"malformed method name: {_quoted(path)}")
+    if service != SERVICE:
+        raise Failed(Status.UNIMPLEMENTED, f"unknown service {service}")
+    if method != METHOD:
+        raise Failed(Status.UNIMPLEMENTED, f"unknown method {method} for service {service}")
+
+
+def _message(call: Call, most: int) -> bytes | None:
+    """Return the call's message; None when it is not whole yet."""
+    body = call.body
+    size = int.from_bytes(body[1:_PREFIX], "big")
+    if len(body) >= _PREFIX and size > most:
+        raise Failed(Status.RESOURCE_EXHAUSTED, _too_large("", size, most))
+    if len(body) < _PREFIX + size or len(body) < _PREFIX:
+        # Without a byte of it grpc-go waits for ever.
+        if call.ended and body:
+            raise Failed(Status.UNKNOWN, "unexpected EOF")
         return None
+    data = bytes(body[_PREFIX : _PREFIX + size])
+    if body[0] == 0:
+        return data
+    if body[0] != 1:
+        raise Failed(Status.INTERNAL, f"grpc: received unexpected payload format {body[0]}")
+    if call.headers.first("grpc-encoding") != "gzip":
+        told = "grpc: compressed flag set with identity or empty encoding"
+        raise Failed(Status.INTERNAL, told)
+    return _decompressed(data, most)
 
 
-def _go_away(transport: asyncio.Transport) -> None:
-    """Announce the end of a connection, as Go does: calls under way may finish."""
-    frame = GoAwayFrame(0, last_stream_id=(1 << 31) - 1, error_code=0)
-    transport.write(frame.serialize())
+def _decompressed(data: bytes, most: int) -> bytes:
+    try:
+        found = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, most + 1)
+    except zlib.error as error:
+        told = f"grpc: failed to decompress the received message: {error}"
+        raise Failed(Status.INTERNAL, told) from None
+    if len(found) > most:
+        told = _too_large(" after decompression", len(found), most)
+        raise Failed(Status.RESOURCE_EXHAUSTED, told)
+    return found
 
 
-async def _fail(stream: Stream[Any, Any], status: Status, message: str) -> None:
-    await stream.send_trailing_metadata(status=status, status_message=message)
+def _too_large(when: str, size: int, most: int) -> str:
+    return f"grpc: received message{when} larger than max ({size} vs. {most})"
+
+
+def _not_installed(encoding: str) -> str:
+    return f"grpc: Decompressor is not installed for grpc-encoding {_quoted(encoding)}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def subtype(content_type: str) -> str | None:
+    """Return what follows `application/grpc`; None when the content type is another."""
+    if not content_type.startswith(CONTENT_TYPE):
+        return None
+    rest = content_type[len(CONTENT_TYPE) :]
+    return None if rest and rest[0] not in "+;" else rest[1:]
+
+
+def _type_header(call: Call) -> Header:
+    """Return the answer's content type, which repeats the request's."""
+    rest = subtype(call.headers.first("content-type"))
+    return "content-type", f"{CONTENT_TYPE}+{rest}" if rest else CONTENT_TYPE
+
+
+def succeed(call: Call, answer: Answer) -> None:
+    """Answer a call, compressed when it was."""
+    data, flag = answer.encode(PROTO), 0
+    headers: list[Header] = [(":status", "200"), _type_header(call)]
+    if call.headers.first("grpc-encoding") == "gzip":
+        data, flag = gzip.compress(data), 1
+        headers.append(("grpc-encoding", "gzip"))
+    framed = bytes((flag,)) + len(data).to_bytes(4, "big") + data
+    call.answer(headers, framed, [("grpc-status", "0"), ("grpc-message", "")])
+
+
+def fail(call: Call, failed: Failed) -> None:
+    """End a call with a status alone."""
+    call.answer(
+        [
+            (":status", str(failed.http)),
+            _type_header(call),
+            ("grpc-status", str(failed.status.value)),
+            ("grpc-message", quote(failed.told, safe=_PLAIN)),
+        ]
+    )

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import posixpath
 import socket
 from collections.abc import Mapping
-from urllib.parse import urlsplit
-
-from aiohttp import web
+from urllib.parse import quote, urlsplit
 
 from ..envelope import Code
-from . import go_json, go_proto
+from . import frames, go_json, go_proto
 from .arrival import Arrival, Identity
 from .connections import Table
 from .faults import Close, HttpStatus, NoUpgrade
+from .http1 import Body, BodyError, Head, Headers, HttpError, Reply, Source, read_head
 from .intake import Intake, NullEvent, Verdict
 from .request import JSON, PROTO, Answer, Request, RequestError, Wire
 from .settings import Settings
 from .sockets import reset
-from .websocket import Session, upgrade
+from .websocket import Session
 
 EVENTS_PATH, PING_PATH = "/api/v1/events", "/ping"
 METHODS = {EVENTS_PATH: ("GET", "POST"), PING_PATH: ("GET",)}
@@ -27,8 +27,34 @@ METHODS = {EVENTS_PATH: ("GET", "POST"), PING_PATH: ("GET",)}
 WIRES: dict[str, Wire] = {"application/json": JSON, "application/proto": PROTO}
 # What an answer's code is among HTTP's.
 STATUSES = {Code.CODE_OK: 200, Code.CODE_BAD_REQUEST: 400}
-REASONS = {400: "Bad Request", 403: "Forbidden"}
 GRACE = 5.0
+_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
+_ERROR = {**_TEXT, "X-Content-Type-Options": "nosniff"}
+_LOG = logging.getLogger("raccoon_runtime.collector")
+
+
+class Severed(Exception):
+    """The connection ends without an answer."""
+
+
+class Peer:
+    """One connection. At a stop it is closed at once unless it is `busy` with a request."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.source = Source(reader)
+        self.writer = writer
+        self.busy = False
+
+    async def hang(self) -> Reply:
+        """Answer nothing, until either side ends the connection."""
+        self.busy = False
+        while await self.source.some():
+            pass
+        raise Severed
+
+    def end(self, hard: bool = False) -> None:
+        """End it, by EOF or by RST."""
+        reset(self.writer.transport) if hard else self.writer.close()
 
 
 class HttpSide:
@@ -38,47 +64,41 @@ class HttpSide:
         self._settings = settings
         self._intake = intake
         self._table = Table(settings.max_connections, intake.faults)
-        self._sessions: set[Session] = set()
-        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._pinger: asyncio.Task[None] | None = None
-        self._stopping = asyncio.Event()
+        self._peers: dict[asyncio.Task[None], Peer] = {}
+        self._sessions: set[Session] = set()
 
     async def start(self, sock: socket.socket) -> None:
         """Serve on a socket that listens."""
-        self._stopping = asyncio.Event()
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        app.on_response_prepare.append(_as_go)
-        # Go decompresses no body. A handler ends with its connection.
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            auto_decompress=False,
-            handler_cancellation=True,
-            shutdown_timeout=GRACE,
-            max_line_size=1 << 20,
-            max_field_size=1 << 20,
-        )
-        await self._runner.setup()
         tls = self._settings.ssl
-        await web.SockSite(self._runner, sock, ssl_context=tls).start()
+        self._server = await asyncio.start_server(
+            self._connected, sock=sock, ssl=tls, limit=1 << 20
+        )
         self._pinger = asyncio.create_task(self._ping(), name="collector-pings")
 
     async def stop(self) -> None:
         """Stop as on SIGTERM: answer what is under way; WebSockets end without a handshake."""
-        self._stopping.set()
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
         if self._pinger is not None:
             self._pinger.cancel()
-        if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
-            self.sever()
-            await self._runner.cleanup()
+        for peer in self._peers.values():
+            if not peer.busy:
+                peer.end()
+        busy = [task for task, peer in self._peers.items() if peer.busy]
+        if busy:
+            await asyncio.wait(busy, timeout=GRACE)
+        self.sever()
+        if self._peers:
+            await asyncio.wait(self._peers)
 
     def sever(self, hard: bool = False) -> None:
-        """End every WebSocket at once, by EOF or by RST."""
-        for session in list(self._sessions):
-            session.end(hard)
+        """End every connection at once, by EOF or by RST."""
+        for peer in self._peers.values():
+            peer.end(hard)
 
     @property
     def connections(self) -> int:
@@ -90,106 +110,128 @@ class HttpSide:
         while True:
             await asyncio.sleep(self._settings.ping_interval)
             for session in list(self._sessions):
-                try:
-                    await session.ping()
-                except ConnectionError:
-                    continue
+                session.ping()
 
-    async def _serve(self, http: web.Request) -> web.StreamResponse:
-        path = http.path
-        clean = _clean(path)
-        if clean != path:
-            query = f"?{http.query_string}" if http.query_string else ""
-            return web.Response(status=301, headers={"Location": clean + query})
-        if path not in METHODS:
-            return _text(404, "404 page not found\n")
-        if http.method not in METHODS[path]:
-            return web.Response(status=405)
-        if path == PING_PATH:
-            return _text(200, "pong")
-        if http.method == "GET":
-            return await self._upgrade(http)
-        return await self._rest(http)
+    # --- one connection -------------------------------------------------------------
 
-    def _identity(self, headers: Mapping[str, str]) -> Identity:
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = Peer(reader, writer)
+        task = asyncio.create_task(self._serve(peer), name="collector-http")
+        self._peers[task] = peer
+        task.add_done_callback(self._peers.pop)
+
+    async def _serve(self, peer: Peer) -> None:
+        try:
+            while await self._exchange(peer):
+                pass
+        except HttpError as error:
+            peer.writer.write(error.encode())
+        except (Severed, ConnectionError):
+            pass
+        except Exception:
+            _LOG.exception("a connection ended by a mistake of the collector's own")
+        finally:
+            peer.writer.close()
+
+    async def _exchange(self, peer: Peer) -> bool:
+        """Answer one request; say whether another may follow."""
+        head = await read_head(peer.source)
+        if head is None:
+            return False
+        peer.busy = True
+        body = Body(head, peer.source, peer.writer)
+        reply = await self._reply(peer, head, body)
+        keep = await body.skip() and head.keeps and reply.keeps and self._server is not None
+        peer.writer.write(reply.encode(head, keep=keep))
+        await peer.writer.drain()
+        peer.busy = False
+        return keep
+
+    async def _reply(self, peer: Peer, head: Head, body: Body) -> Reply:
+        expected = head.headers.first("Expect")
+        if expected and "100-continue" not in head.headers.tokens("Expect"):
+            return Reply(417, keeps=False)
+        clean = _clean(head.path)
+        if clean != head.path:
+            location = quote(clean, safe="$&+,/:;=@-_.~", errors="surrogateescape")
+            query = f"?{head.query}" if head.query else ""
+            return Reply(301, {"Location": location + query})
+        if head.path not in METHODS:
+            return Reply(404, _ERROR, b"404 page not found\n")
+        if head.method not in METHODS[head.path]:
+            return Reply(405)
+        if head.path == PING_PATH:
+            return Reply(200, _TEXT, b"pong")
+        if head.method == "GET":
+            return await self._upgrade(peer, head)
+        return await self._rest(peer, head, body)
+
+    def _identity(self, headers: Headers) -> Identity:
         group_header = self._settings.group_header
-        group = _header(headers, group_header) if group_header else ""
-        identity = _header(headers, self._settings.identity_header)
+        group = _valid(headers.first(group_header)) if group_header else ""
+        identity = _valid(headers.first(self._settings.identity_header))
         return Identity(identity, group or self._settings.group_default)
-
-    async def _hang(self, http: web.Request) -> web.StreamResponse:
-        """Answer nothing, until the connection or the collector ends."""
-        await self._stopping.wait()
-        return await self._end(http)
-
-    async def _end(self, http: web.Request, hard: bool = False) -> web.StreamResponse:
-        """End the connection instead of answering."""
-        transport = http.transport
-        if hard:
-            reset(transport)
-        elif transport is not None:
-            transport.close()
-        # Whatever is returned here has nowhere to go.
-        return web.Response()
 
     # --- WebSocket ------------------------------------------------------------------
 
-    async def _upgrade(self, http: web.Request) -> web.StreamResponse:
-        arrival = Arrival("ws", PROTO, self._identity(http.headers))
+    async def _upgrade(self, peer: Peer, head: Head) -> Reply:
+        arrival = Arrival("ws", PROTO, self._identity(head.headers))
         fault = self._intake.faults.take(HttpStatus, arrival)
         if fault is not None:
-            return _status(fault)
+            return _faulty(fault)
         if self._intake.faults.take(NoUpgrade, arrival) is not None:
-            return await self._hang(http)
-        status = self._refused(http)
-        if status is not None:
-            return _text(status, f"{REASONS[status]}\n", {"Sec-Websocket-Version": "13"})
-        ws = upgrade()
-        await ws.prepare(http)
-        transport = http.transport
-        if transport is None:
-            return ws
-        session = Session(ws, transport, arrival.origin, self._settings, self._table, self._intake)
+            return await peer.hang()
+        refused = self._refused(head.headers)
+        if refused is not None:
+            return refused
+        if peer.source.ahead:
+            raise Severed  # gorilla: "client sent data before handshake is complete"
+        key = head.headers.first("Sec-WebSocket-Key")
+        peer.writer.write(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {frames.accept_key(key)}\r\n\r\n".encode()
+        )
+        peer.busy = False
+        session = Session(
+            peer.source, peer.writer, arrival.origin, self._settings, self._table, self._intake
+        )
         self._sessions.add(session)
         try:
             await session.run()
         finally:
             self._sessions.discard(session)
-        return ws
+        raise Severed
 
-    def _refused(self, http: web.Request) -> int | None:
-        """Return the status that refuses an upgrade, looking in the server's order."""
-        headers = http.headers
-        if "upgrade" not in _tokens(headers, "Connection"):
-            return 400
-        if "websocket" not in _tokens(headers, "Upgrade"):
-            return 400
-        if "13" not in _tokens(headers, "Sec-WebSocket-Version"):
-            return 400
-        origin = headers.get("Origin")
-        if self._settings.check_origin and origin is not None:
-            try:
-                same = urlsplit(origin).netloc.lower() == http.host.lower()
-            except ValueError:
-                same = False
-            if not same:
-                return 403
-        return None if headers.get("Sec-WebSocket-Key") else 400
+    def _refused(self, headers: Headers) -> Reply | None:
+        """Return what refuses an upgrade, looking in the server's order."""
+        if "upgrade" not in headers.tokens("Connection"):
+            return _no_upgrade(400)
+        if "websocket" not in headers.tokens("Upgrade"):
+            return _no_upgrade(400)
+        if "13" not in headers.tokens("Sec-WebSocket-Version"):
+            return _no_upgrade(400)
+        if self._settings.check_origin and not _same_origin(headers):
+            return _no_upgrade(403)
+        return None if headers.first("Sec-WebSocket-Key") else _no_upgrade(400)
 
     # --- REST -----------------------------------------------------------------------
 
-    async def _rest(self, http: web.Request) -> web.StreamResponse:
-        content_type = http.headers.get("Content-Type", "")
+    async def _rest(self, peer: Peer, head: Head, body: Body) -> Reply:
+        content_type = head.headers.first("Content-Type")
         wire = WIRES.get(content_type)
-        body = await http.content.read()
         if wire is None:
             told = Answer(Code.CODE_BAD_REQUEST, "invalid content type")
             return _answer(told, JSON, content_type)
+        try:
+            data = await body.read()
+        except BodyError:
+            told = Answer(Code.CODE_INTERNAL_ERROR, "deserialization failure")
+            return _answer(told, wire, content_type, keeps=False)
         request = Request()
-        arrival = Arrival("rest", wire, self._identity(http.headers), body, request)
+        arrival = Arrival("rest", wire, self._identity(head.headers), data, request)
         parse = go_json.parse_request if wire == JSON else go_proto.parse_request
         try:
-            parse(body, request)
+            parse(data, request)
         except RequestError:
             self._intake.refused(arrival)
             told = Answer(Code.CODE_BAD_REQUEST, "deserialization failure")
@@ -197,57 +239,53 @@ class HttpSide:
         try:
             verdict = self._intake.take(arrival)
         except NullEvent:
-            return await self._end(http)
-        return await self._carry_out(http, verdict, wire)
+            raise Severed from None
+        return await self._carry_out(peer, verdict, wire, content_type)
 
     async def _carry_out(
-        self, http: web.Request, verdict: Verdict, wire: Wire
-    ) -> web.StreamResponse:
+        self, peer: Peer, verdict: Verdict, wire: Wire, content_type: str
+    ) -> Reply:
         instead = verdict.instead
         if isinstance(instead, HttpStatus):
-            return _status(instead)
+            return _faulty(instead)
         if isinstance(instead, Close):
-            return await self._end(http, instead.reset)
+            peer.end(instead.reset)
+            raise Severed
         if not verdict.answers:
-            return await self._hang(http)
+            return await peer.hang()
         await asyncio.sleep(verdict.delay)
-        return _answer(verdict.answers[0], wire, http.headers["Content-Type"])
+        return _answer(verdict.answers[0], wire, content_type)
 
 
-async def _as_go(http: web.Request, response: web.StreamResponse) -> None:
-    """Take out what aiohttp adds and Go does not."""
-    response.headers.pop("Server", None)
-    if response.status in (301, 405):
-        response.headers.pop("Content-Type", None)
+def _answer(answer: Answer, wire: Wire, content_type: str, *, keeps: bool = True) -> Reply:
+    status = STATUSES.get(answer.code, 500)
+    return Reply(status, {"Content-Type": content_type}, answer.encode(wire), keeps=keeps)
 
 
-def _text(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    told = {"Content-Type": "text/plain; charset=utf-8", **(headers or {})}
-    if status >= 400:
-        told["X-Content-Type-Options"] = "nosniff"
-    return web.Response(status=status, body=text.encode(), headers=told)
+def _faulty(fault: HttpStatus) -> Reply:
+    headers: Mapping[str, str] = {**_TEXT, **fault.headers}
+    return Reply(fault.status, headers, fault.body.encode())
 
 
-def _answer(answer: Answer, wire: Wire, content_type: str) -> web.Response:
-    return web.Response(
-        status=STATUSES.get(answer.code, 500),
-        body=answer.encode(wire),
-        headers={"Content-Type": content_type},
-    )
+def _no_upgrade(status: int) -> Reply:
+    told = {400: b"Bad Request\n", 403: b"Forbidden\n"}[status]
+    return Reply(status, {**_ERROR, "Sec-Websocket-Version": "13"}, told)
 
 
-def _status(fault: HttpStatus) -> web.Response:
-    headers = {"Content-Type": "text/plain; charset=utf-8", **fault.headers}
-    return web.Response(status=fault.status, body=fault.body.encode(), headers=headers)
+def _same_origin(headers: Headers) -> bool:
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    try:
+        # Whoever the user is; the port counts.
+        there = urlsplit(origin[0]).netloc.rpartition("@")[2]
+    except ValueError:
+        return False
+    return there.lower() == headers.first("Host").lower()
 
 
-def _header(headers: Mapping[str, str], name: str) -> str:
-    value = headers.get(name, "")
+def _valid(value: str) -> str:
     return value.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def _tokens(headers: Mapping[str, str], name: str) -> set[str]:
-    return {token.strip().lower() for token in headers.get(name, "").split(",")}
 
 
 def _clean(path: str) -> str:

@@ -12,6 +12,7 @@ from .arrival import Arrival
 from .decoder import Decoder
 from .faults import Faults, Interruption
 from .ledger import Ledger, Received, Stored
+from .ledger_file import LedgerFile
 from .request import Answer, Event
 from .settings import Settings
 
@@ -22,12 +23,16 @@ class NullEvent(Exception):
 
 @dataclass(slots=True)
 class Verdict:
-    """What a transport has to do: answer, `delay` seconds later, or something else instead."""
+    """What a transport has to do: answer, `delay` seconds later, or something else instead.
+
+    `failed` says that publishing did, and that the server came to know of it.
+    """
 
     answers: list[Answer] = field(default_factory=list[Answer])
     delay: float = 0.0
     hold: int = 0
     instead: Interruption | None = None
+    failed: bool = False
 
 
 class Intake:
@@ -36,28 +41,45 @@ class Intake:
     def __init__(self, settings: Settings, ledger: Ledger, faults: Faults) -> None:
         self.faults = faults
         self._ledger = ledger
+        self._path = settings.ledger_path
+        self._file: LedgerFile | None = None
         self._sync = settings.event_ack == 1
         self._decoder = None if settings.events is None else Decoder(settings.events)
         self._on_event: Callable[[Stored], None] | None = settings.on_event
+
+    def open(self) -> None:
+        """Open the ledger on disk, where there is to be one."""
+        if self._path is not None:
+            self._file = LedgerFile(self._path)
+
+    def close(self) -> None:
+        """Close it."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def take(self, arrival: Arrival) -> Verdict:
         """Publish, store, and say what to answer; NullEvent when the server would break down."""
         if None in arrival.request.events:
             raise NullEvent
-        instead = self.faults.take(Interruption, arrival)
+        instead = self.faults.take(faults.INSTEAD[arrival.transport], arrival)
         if instead is not None and not instead.published:
-            self._keep(arrival, None, [])
+            self._keep(arrival, None, [], [])
             return Verdict(instead=instead)
         published, problems = self._publish(arrival)
         answer = self._answer(arrival, problems)
-        self._keep(arrival, answer.code, published)
-        if instead is not None and not isinstance(instead, faults.GoAway):
-            return Verdict(instead=instead)
-        return self._bent(arrival, Verdict([answer], instead=instead))
+        verdict = Verdict(instead=instead, failed=answer.code is not Code.CODE_OK)
+        if instead is None or isinstance(instead, faults.GoAway):
+            verdict.answers.append(answer)
+            self._bend(arrival, verdict)
+        told = [answer.code for answer in verdict.answers]
+        self._keep(arrival, answer.code, published, told)
+        return verdict
 
     def refused(self, arrival: Arrival) -> None:
         """Take note of a request that could not be read."""
-        self._keep(arrival, Code.CODE_BAD_REQUEST, [])
+        code = Code.CODE_BAD_REQUEST
+        self._keep(arrival, code, [], [code])
 
     def _publish(self, arrival: Arrival) -> tuple[list[Event], list[str]]:
         fault = self.faults.take(faults.Unpublishable, arrival)
@@ -81,14 +103,22 @@ class Intake:
         reason = "" if arrival.transport == "grpc" else publisher.failure(problems)
         return Answer(Code.CODE_INTERNAL_ERROR, reason, guid)
 
-    def _bent(self, arrival: Arrival, verdict: Verdict) -> Verdict:
-        """Return the verdict with what faults make of it."""
+    def _bend(self, arrival: Arrival, verdict: Verdict) -> None:
+        """Make of the verdict what faults make of it."""
         take = self.faults.take
         (answer,) = verdict.answers
         answered = take(faults.Answered, arrival)
         if answered is not None:
             guid = answer.req_guid if answered.req_guid is None else answered.req_guid
             verdict.answers = [Answer(answered.code, answered.reason, guid)]
+        delay = take(faults.Delay, arrival)
+        verdict.delay = 0.0 if delay is None else delay.seconds
+        if arrival.transport == "ws":
+            self._multiply(arrival, verdict, answer)
+
+    def _multiply(self, arrival: Arrival, verdict: Verdict, answer: Answer) -> None:
+        """Bend what only a WebSocket can carry: other answers beside the right one, their order."""
+        take = self.faults.take
         if take(faults.Double, arrival) is not None:
             verdict.answers *= 2
         foreign = take(faults.Foreign, arrival)
@@ -98,44 +128,37 @@ class Intake:
             reason = publisher.failure(["late"])
             late = Answer(Code.CODE_INTERNAL_ERROR, reason, answer.req_guid)
             verdict.answers.append(late)
-        delay = take(faults.Delay, arrival)
-        verdict.delay = 0.0 if delay is None else delay.seconds
         reorder = take(faults.Reorder, arrival)
         verdict.hold = 0 if reorder is None else reorder.hold
-        return verdict
 
-    def _keep(self, arrival: Arrival, code: Code | None, events: list[Event]) -> None:
+    def _keep(
+        self, arrival: Arrival, code: Code | None, published: list[Event], told: list[Code]
+    ) -> None:
         now = time.time()
-        guid, origin = arrival.request.req_guid, arrival.origin
-        received = Received(
-            transport=arrival.transport,
-            wire=arrival.wire,
-            req_guid=guid,
-            types=tuple(event.type for event in arrival.request.events if event),
-            body=arrival.body,
-            identity=origin.id,
-            group=origin.group,
-            code=code,
-            time=now,
-        )
+        guid, (identity, group) = arrival.request.req_guid, arrival.origin
+        types = tuple(event.type for event in arrival.request.events if event)
+        transport, wire = arrival.transport, arrival.wire
+        received = Received(transport, wire, guid, types, arrival.body, identity, group, code, now)
+        if self._file is not None:
+            self._file.add(received, published, told)
         stored: list[Stored] = []
-        for event in events:
+        for event in published:
             message, problem = None, None
             if self._decoder is not None:
                 message, problem = self._decoder.decode(event)
             stored.append(
                 Stored(
-                    transport=arrival.transport,
-                    wire=arrival.wire,
-                    req_guid=guid,
-                    type=event.type,
-                    event_bytes=event.event_bytes,
-                    identity=origin.id,
-                    group=origin.group,
-                    code=code or Code.CODE_UNSPECIFIED,
-                    time=now,
-                    message=message,
-                    problem=problem,
+                    transport,
+                    wire,
+                    guid,
+                    event.type,
+                    event.event_bytes,
+                    identity,
+                    group,
+                    code or Code.CODE_UNSPECIFIED,
+                    now,
+                    message,
+                    problem,
                 )
             )
         self._ledger.add(received, stored)

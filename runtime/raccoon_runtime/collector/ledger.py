@@ -6,15 +6,13 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..envelope import Code
 from ..message import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """One event as it was published, which is what a consumer would read.
 
     `code` is what its request was answered: CODE_INTERNAL_ERROR when another event of the request
@@ -40,8 +38,7 @@ class Stored:
         return self.code is Code.CODE_OK
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """One request, whatever came of it; `code` is None when a fault came before publishing."""
 
     transport: Literal["ws", "rest", "grpc"]

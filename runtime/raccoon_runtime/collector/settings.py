@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -25,6 +26,7 @@ class Settings:
     - `dedup`: answer a `req_guid` that came before on the same WebSocket, without publishing;
     - `identity_header`, `group_header`: what tells connections apart;
     - `keep`: how many events and how many requests are kept, the newest; None keeps all;
+    - `ledger_path`: a file that every request is written to, for `collector.ledger_file.read`;
     - `events`: a generated client, by whose events `Stored.message` is decoded;
     - `on_event`: called with each event as it is stored, in the collector's thread;
     - `ssl`: serves all transports over TLS. Its ALPN protocols are set.
@@ -44,6 +46,7 @@ class Settings:
     pong_timeout: float = 60.0
     max_grpc_bytes: int = 4 << 20
     keep: int | None = None
+    ledger_path: str | os.PathLike[str] | None = None
     ssl: SSLContext | None = None
     events: type[EventMethods[Any]] | None = None
     on_event: Callable[[Stored], None] | None = None
@@ -56,6 +59,8 @@ class Settings:
                 raise ConfigError("a port is 0 to 65535", argument=name)
         if not self.identity_header:
             raise ConfigError("a header's name belongs here", argument="identity_header")
+        if self.keep is not None and self.keep < 0:
+            raise ConfigError("0 or more", argument="keep")
         for name in ("ping_interval", "pong_timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigError("above 0", argument=name)
@@ -78,6 +83,7 @@ class SettingsKeywords(TypedDict, total=False):
     pong_timeout: float
     max_grpc_bytes: int
     keep: int | None
+    ledger_path: str | os.PathLike[str] | None
     ssl: SSLContext | None
     events: type[EventMethods[Any]] | None
     on_event: Callable[[Stored], None] | None

@@ -7,14 +7,22 @@ import socket
 import struct
 
 
+class AddressError(OSError):
+    """An address on which it cannot listen."""
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; an OSError that names the address when it cannot."""
+    """Return a socket that listens; an AddressError that names the address when it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        # A gaierror's number is not errno's.
         told = f"cannot listen on {host}:{port}: {error.strerror or error}"
-        raise OSError(error.errno, told) from error
+        raise AddressError(error.errno, told) from error
 
 
 def reset(transport: asyncio.BaseTransport | None) -> None:

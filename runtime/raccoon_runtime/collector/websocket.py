@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from typing import Any, TypeAlias
-
-from aiohttp import WSMsgType, web
 
 from ..envelope import Code
-from . import go_json, go_proto
+from . import frames, go_json, go_proto
 from .arrival import Arrival, Identity
 from .connections import Refusal, Table
 from .faults import Close, Mute
+from .frames import FrameError, Frames, Message
+from .http1 import Source
 from .intake import Intake, NullEvent, Verdict
 from .request import JSON, PROTO, Answer, Request, RequestError, Wire
 from .settings import Settings
 from .sockets import reset
 
 PING = b"--ping--"
-# Go leaves the UTF-8 of text to the JSON decoder; older versions of aiohttp close with 1007.
-_AS_BYTES = "decode_text" in inspect.signature(web.WebSocketResponse.__init__).parameters
-_LONGEST_REASON = 123
-
-# The answers to one request, each with its wire.
-_Answers: TypeAlias = "list[tuple[Wire, Answer]]"
-
-
-def upgrade() -> web.WebSocketResponse:
-    """Return the response that a connection is upgraded with."""
-    options: dict[str, Any] = {"decode_text": False} if _AS_BYTES else {}
-    return web.WebSocketResponse(
-        autoclose=False,
-        autoping=False,
-        compress=False,
-        max_msg_size=0,
-        timeout=0,
-        **options,
-    )
+OPCODES: dict[Wire, int] = {JSON: frames.TEXT, PROTO: frames.BINARY}
+WIRES: dict[int, Wire] = {frames.TEXT: JSON, frames.BINARY: PROTO}
 
 
 class Session:
@@ -45,23 +26,24 @@ class Session:
 
     def __init__(
         self,
-        ws: web.WebSocketResponse,
-        transport: asyncio.Transport,
+        source: Source,
+        writer: asyncio.StreamWriter,
         identity: Identity,
         settings: Settings,
         table: Table,
         intake: Intake,
     ) -> None:
-        self._ws = ws
-        self._transport = transport
+        self._source = source
+        self._writer = writer
         self._identity = identity
         self._settings = settings
         self._table = table
         self._intake = intake
         self._loop = asyncio.get_running_loop()
-        self._answers: list[_Answers] = []
-        self._held: list[_Answers] = []
-        self._wake = asyncio.Event()
+        self._frames = Frames()
+        self._answers: list[bytes] = []
+        self._held: list[bytes] = []
+        self._mute = False
         self._deadline = self._loop.time() + settings.pong_timeout
         self._watch = self._loop.call_at(self._deadline, self._expire)
 
@@ -72,68 +54,77 @@ class Session:
             self._table.admit(self._identity, opened)
         except Refusal as refusal:
             self._watch.cancel()
-            await self._refuse(refusal)
+            self._refuse(refusal)
             return
-        writer = self._loop.create_task(self._write(), name="collector-acks")
+        self._mute = self._intake.faults.take(Mute, opened) is not None
         try:
-            if self._intake.faults.take(Mute, opened) is not None:
-                await asyncio.Event().wait()
             await self._read()
         except ConnectionError:
             pass
         finally:
             self._watch.cancel()
-            writer.cancel()
-            self._transport.close()
+            self._writer.close()
             self._table.remove(self._identity)
 
-    async def ping(self) -> None:
+    def ping(self) -> None:
         """Send the ping whose pong keeps the connection."""
-        if not self._ws.closed:
-            await self._ws.ping(PING)
+        if not self._mute:
+            self._write(frames.frame(frames.PING, PING))
 
-    def end(self, hard: bool = False) -> None:
-        """End the connection without a handshake, as a server does that is told to stop."""
-        reset(self._transport) if hard else self._transport.close()
-
-    async def _refuse(self, refusal: Refusal) -> None:
-        await self._ws.send_bytes(refusal.answer.encode(PROTO))
-        reason = refusal.reason.encode(errors="surrogateescape")
-        # Go writes no close frame whose reason does not fit.
-        if len(reason) <= _LONGEST_REASON:
-            await self._ws.close(code=1008, message=reason)
-        self._transport.close()
+    def _refuse(self, refusal: Refusal) -> None:
+        self._write(frames.frame(frames.BINARY, refusal.answer.encode(PROTO)))
+        reason = refusal.reason.encode()
+        # gorilla writes no close frame whose reason does not fit.
+        if 2 + len(reason) <= frames.LARGEST_CONTROL:
+            self._write(frames.close_frame(frames.POLICY_VIOLATION, reason))
+        self._writer.close()
 
     def _expire(self) -> None:
         if self._loop.time() >= self._deadline:
-            self._transport.close()
+            self._writer.close()
         else:
             self._watch = self._loop.call_at(self._deadline, self._expire)
 
-    async def _read(self) -> None:
-        while True:
-            message = await self._ws.receive()
-            if message.type is WSMsgType.BINARY:
-                alive = await self._request(message.data, PROTO)
-            elif message.type is WSMsgType.TEXT:
-                text: str | bytes = message.data
-                data = text.encode() if isinstance(text, str) else text
-                alive = await self._request(data, JSON)
-            elif message.type is WSMsgType.PING:
-                await self._ws.pong(message.data)
-                continue
-            elif message.type is WSMsgType.PONG:
-                self._deadline = self._loop.time() + self._settings.pong_timeout
-                continue
-            else:
-                if message.type is WSMsgType.CLOSE:
-                    await self._ws.close(code=message.data or 1000)
-                return
-            if not alive:
-                return
+    def _write(self, data: bytes) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(data)
 
-    async def _request(self, body: bytes, wire: Wire) -> bool:
-        """Handle one frame; say whether the connection goes on."""
+    async def _read(self) -> None:
+        while data := await self._source.some():
+            if self._mute:
+                continue
+            goes_on = self._take(data)
+            self._answer()
+            if not goes_on:
+                return
+            await self._writer.drain()
+
+    def _take(self, data: bytes) -> bool:
+        """Handle what came; say whether the connection goes on."""
+        try:
+            return all(self._message(message) for message in self._frames.feed(data))
+        except FrameError as error:
+            self._answer()
+            if str(error):
+                self._write(frames.close_frame(frames.PROTOCOL_ERROR, str(error)))
+            return False
+
+    def _message(self, message: Message) -> bool:
+        opcode, payload = message
+        if opcode in WIRES:
+            return self._request(payload, WIRES[opcode])
+        if opcode == frames.PING:
+            self._write(frames.frame(frames.PONG, payload))
+        elif opcode == frames.PONG:
+            self._deadline = self._loop.time() + self._settings.pong_timeout
+        else:
+            code = frames.close_code(payload)
+            self._answer()
+            self._write(frames.close_frame(code))
+            return False
+        return True
+
+    def _request(self, body: bytes, wire: Wire) -> bool:
         request = Request()
         arrival = Arrival("ws", wire, self._identity, body, request)
         parse = go_json.parse_request if wire == JSON else go_proto.parse_request
@@ -142,64 +133,46 @@ class Session:
         except RequestError as error:
             self._intake.refused(arrival)
             reason = f"cannot deserialize request: {error}"
-            told = Answer(Code.CODE_BAD_REQUEST, reason, request.req_guid)
-            await self._send([(wire, told)])
+            self._write(_encoded(wire, Answer(Code.CODE_BAD_REQUEST, reason, request.req_guid)))
             return True
         guid = request.req_guid
         if self._settings.dedup and self._table.seen(self._identity, guid):
-            await self._send([(wire, Answer(req_guid=guid))])
+            self._write(_encoded(wire, Answer(req_guid=guid)))
             return True
         try:
             verdict = self._intake.take(arrival)
         except NullEvent:
             return False
-        if any(answer.code is not Code.CODE_OK for answer in verdict.answers):
+        if verdict.failed:
             self._table.forget(self._identity, guid)
-        return await self._carry_out(verdict, wire)
+        return self._carry_out(verdict, wire)
 
-    async def _carry_out(self, verdict: Verdict, wire: Wire) -> bool:
-        if verdict.instead is not None and not verdict.answers:
-            if isinstance(verdict.instead, Close):
-                self.end(hard=verdict.instead.reset)
-                return False
-            return True
-        answers: _Answers = [(wire, answer) for answer in verdict.answers]
+    def _carry_out(self, verdict: Verdict, wire: Wire) -> bool:
+        if isinstance(verdict.instead, Close):
+            if verdict.instead.reset:
+                reset(self._writer.transport)
+            return False
+        answers = b"".join(_encoded(wire, answer) for answer in verdict.answers)
         if verdict.delay:
-            self._loop.call_later(verdict.delay, self._queue, answers)
+            self._loop.call_later(verdict.delay, self._write, answers)
         elif verdict.hold:
             self._held.append(answers)
             if len(self._held) >= verdict.hold:
-                held, self._held = self._held, []
-                self._queue(*held)
-        elif self._settings.event_ack == 0:
-            await self._send(answers)
+                self._answers += self._held
+                self._held = []
         else:
-            self._queue(answers)
+            self._answers.append(answers)
         return True
 
-    def _queue(self, *answers: _Answers) -> None:
-        self._answers += answers
-        self._wake.set()
-
-    async def _write(self) -> None:
-        """Answer what arrived together last first.
+    def _answer(self) -> None:
+        """Answer what arrived together: last first, unless it is answered before it is published.
 
         A Raccoon's workers publish side by side, so the order of its acks is nobody's promise.
         """
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            answers, self._answers = self._answers[::-1], []
-            try:
-                for together in answers:
-                    await self._send(together)
-            except ConnectionError:
-                return
+        answers, self._answers = self._answers, []
+        if answers:
+            self._write(b"".join(answers[::-1] if self._settings.event_ack == 1 else answers))
 
-    async def _send(self, answers: _Answers) -> None:
-        for wire, answer in answers:
-            data = answer.encode(wire)
-            if wire == JSON:
-                await self._ws.send_str(data.decode())
-            else:
-                await self._ws.send_bytes(data)
+
+def _encoded(wire: Wire, answer: Answer) -> bytes:
+    return frames.frame(OPCODES[wire], answer.encode(wire))
