@@ -177,6 +177,8 @@ class BaseClient(EventMethods[R]):
                 raise SerializationError(f"event {event.type}: {error}") from error
             return self._framer(event.type)(self._fitting(event.type, data))
         name = _named(type(event))
+        if isinstance(event, type):
+            raise SerializationError(f"{_named(event)} is a class; an event of it belongs here")
         if not isinstance(event, Message):
             raise SerializationError(f"{name} is no event; Event(type, data) makes it one")
         if event.__event__ is None:

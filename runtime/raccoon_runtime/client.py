@@ -78,9 +78,12 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
     def submit_nowait(self, event: object, /) -> AckFuture:
         """Hand over an event and return the future of its ack.
 
-        QueueFull when there is no room for it now.
+        QueueFull when there is no room for it now. To be called from any thread; before an event
+        loop has used the client the event waits for that.
         """
         delivery = self._living()
+        if not delivery.handle.bound and asyncio._get_running_loop() is not None:
+            delivery.bind()
         place = delivery.accept(self._frame(event))
         if place is None:
             raise QueueFull("too much is pending; await submit() waits for room")

@@ -15,18 +15,15 @@ from .wheel import Wheel
 class LoopHandle:
     """Bound once, to the loop that first uses it. `lock` guards what other threads may touch."""
 
-    __slots__ = ("_loop", "callbacks", "lock", "wheel")
+    __slots__ = ("_loop", "bound", "callbacks", "lock", "wheel")
 
     def __init__(self, callbacks: Callbacks) -> None:
         self.lock = threading.Lock()
         self.callbacks = callbacks
         self.wheel = Wheel()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def bound(self) -> bool:
+        self.bound = False
         """Whether a loop has used it yet."""
-        return self._loop is not None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -44,6 +41,7 @@ class LoopHandle:
             told = "this client belongs to another event loop; make one client for each loop"
             raise UsageError(told)
         self._loop = loop
+        self.bound = True
         return True
 
     def is_on(self, loop: asyncio.AbstractEventLoop) -> bool:
