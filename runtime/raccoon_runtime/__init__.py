@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .errors import SendTimeoutError as SendTimeoutError
     from .errors import SerializationError as SerializationError
     from .errors import SetupError as SetupError
+    from .errors import SpoolError as SpoolError
     from .errors import TlsError as TlsError
     from .errors import TooLargeError as TooLargeError
     from .errors import UnavailableError as UnavailableError
@@ -78,7 +79,7 @@ else:
                 "ConnectError ConnectionLimitError ConnectionLostError DecodeError EndpointError "
                 "EventTooLargeError Failure HeadersError IdentityError IdentityTakenError "
                 "PublishError QueueFull RaccoonError RedirectError RejectedError SendError "
-                "SendTimeoutError SerializationError SetupError TlsError TooLargeError "
+                "SendTimeoutError SerializationError SetupError SpoolError TlsError TooLargeError "
                 "UnavailableError UndeliveredError UsageError"
             ),
             ".event": "Event",

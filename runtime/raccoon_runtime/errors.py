@@ -7,7 +7,6 @@ RaccoonError
 ├── DecodeError              bytes or JSON are not the message they should be
 ├── UsageError               a call that cannot be made here: from another event loop, say
 │   └── ClosedError          the client was closed
-├── SpoolError               the spool on disk cannot be read
 ├── QueueFull                there is no room for the event; it was not accepted
 ├── BatchError               some events of a list failed: `.acks`, `.failures`
 └── SendError                an accepted event was not acknowledged
@@ -28,6 +27,7 @@ RaccoonError
     ├── AckTimeoutError      no answer in time (also a TimeoutError)
     ├── AnswerError          an answer came that is not a Raccoon's
     ├── HeadersError         the function that makes the headers failed
+    ├── SpoolError           it lay in the spool on disk, which cannot be read any more
     ├── DroppedError         there was no room, and `overflow=` said to drop it
     ├── SendTimeoutError     the caller's `timeout=` passed; the event goes on (also a TimeoutError)
     └── UndeliveredError     the client was closed, or its event loop ended, before the answer
@@ -86,10 +86,6 @@ class UsageError(RaccoonError, RuntimeError):
 
 class ClosedError(UsageError):
     """The client was closed; it takes no events."""
-
-
-class SpoolError(RaccoonError):
-    """The spool on disk cannot be read: another version's, or damaged."""
 
 
 class QueueFull(RaccoonError):
@@ -348,6 +344,16 @@ class SendTimeoutError(SendError, TimeoutError):
         """
         first: Any = self.futures[0] if self.futures else None
         return first
+
+
+class SpoolError(SendError):
+    """The event lay in the spool on disk, and cannot be read any more.
+
+    So is a file of another version.
+    """
+
+    summary = "the spool on disk cannot be read"
+    remedy = "`raccoon-spool list` shows what was set aside; look at the disk."
 
 
 class DroppedError(SendError):

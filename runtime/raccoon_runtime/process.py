@@ -7,13 +7,20 @@ it away from the parent too. So a child starts anew and never lets what it inher
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
+from collections.abc import Callable, Generator
+from weakref import WeakSet
 
 _generation = 0
 _lock = threading.Lock()
 _inherited: list[object] = []
 _private: set[int] = set()
+_ours: WeakSet[object] = WeakSet()
+_busy: set[int] = set()
+_quiet = threading.Condition()
+_PATIENCE = 5.0  # seconds for which a fork waits for a thread that is held up
 
 
 def generation() -> int:
@@ -31,16 +38,55 @@ def leave_alone(*things: object) -> None:
     into the parent.
     """
     _inherited.extend(things)
+    keep = _keeper()
+    for thing in things:
+        keep(thing)
+
+
+@functools.cache
+def _keeper() -> Callable[[object], object]:
+    """What keeps a thing for ever."""
     try:
         import ctypes
     except ImportError:  # without it they live until the module goes, which is nearly as long
-        return
-    for thing in things:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+        return id
+    return lambda thing: ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+def leave_to_parent(thing: object) -> None:
+    """Have a fork's child leave this alone, should it be there still."""
+    _keeper()  # imported now, for the child must not
+    _ours.add(thing)
+
+
+@contextlib.contextmanager
+def undivided() -> Generator[None]:
+    """Let no fork come in between: a C library's own locks would stay held in the child for ever.
+
+    A fork of another thread waits for the end of this, for five seconds at most.
+    """
+    me = threading.get_ident()
+    with _quiet:
+        _busy.add(me)
+    try:
+        yield
+    finally:
+        with _quiet:
+            _busy.discard(me)
+            _quiet.notify_all()
+
+
+def _before_fork() -> None:
+    _quiet.acquire()
+    _quiet.wait_for(lambda: not _busy - {threading.get_ident()}, _PATIENCE)
+
+
+def _after_fork() -> None:
+    _quiet.release()
 
 
 def close_in_child(descriptor: int) -> None:
-    """Have a fork's child close this file descriptor at once: a lock on it would outlive us there."""
+    """Have a fork's child close this descriptor at once: a lock on it would outlive us there."""
     _private.add(descriptor)
 
 
@@ -51,9 +97,13 @@ def close(descriptor: int) -> None:
 
 
 def _forked() -> None:
-    global _generation, _lock
+    global _generation, _lock, _quiet
     _generation += 1
     _lock = threading.Lock()
+    _quiet = threading.Condition()
+    _busy.clear()
+    leave_alone(*_ours)
+    _ours.clear()
     for descriptor in _private:
         with contextlib.suppress(OSError):
             os.close(descriptor)
@@ -61,4 +111,4 @@ def _forked() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forked)

@@ -84,12 +84,14 @@ class SyncClient(BaseClient[Ack]):
         """Hand over an event, waiting up to 5 s for room, and return the future of its ack.
 
         QueueFull after that; `room_timeout=` says otherwise. With a spool the event is on the disk
-        when this returns.
+        when this returns; SendTimeoutError when the disk does not take it in the same time.
         """
         delivery = self._waited_for()
         place = self._accepted(delivery, self._frame(event), math.inf)
-        delivery.kept_for_thread(place)
-        return SyncAckFuture(delivery.handle, place)
+        future = SyncAckFuture(delivery.handle, place)
+        if not delivery.kept_for_thread(place, self._options.room_timeout):
+            raise overdue([future], self._options.room_timeout)
+        return future
 
     def submit_nowait(self, event: object, /) -> SyncAckFuture:
         """Hand over an event and return the future of its ack.

@@ -33,6 +33,7 @@ class Batch:
         "kept",
         "last_error",
         "opened",
+        "out",
         "outcome",
         "places",
         "possible_duplicate",
@@ -58,6 +59,8 @@ class Batch:
         self.size = 0
         self.kept = False
         """Whether it lies in the spool, if there is one."""
+        self.out = False
+        """Whether the spool has let it go on."""
         self.row: int | None = None
         """Where there; None also while what it was split from still stands for it."""
 
@@ -167,6 +170,7 @@ _PAST = (
     "first_failure",
     "kept",
     "last_error",
+    "out",
     "possible_duplicate",
     "refusals",
     "strikes",

@@ -86,7 +86,7 @@ class Delivery:
         from ..spool import Directory, Spool, SpooledQueue
 
         queue = SpooledQueue(bounds, self._wire, self.handle, self._signal, options.spool_bytes)
-        queue.loaded_one = self._loaded
+        queue.loaded_some = self._loaded
         self._spool = Spool(Directory(options.spool), queue, options.logger)
         return queue
 
@@ -153,19 +153,26 @@ class Delivery:
         return False
 
     async def kept(self, place: Place) -> None:
-        """Wait until an event is on the disk, if there is a spool."""
+        """Wait until an event is on the disk, if there is a spool.
+
+        UndeliveredError when the client was closed before the disk took it.
+        """
         if self._spool is not None:
             loop = asyncio.get_running_loop()
             waiter: asyncio.Future[bool] = loop.create_future()
             self._queue.when_kept(place, partial(wake, loop, waiter))
             await waiter
+            _check_kept(place)
 
-    def kept_for_thread(self, place: Place) -> None:
-        """The same, for a thread to wait."""
+    def kept_for_thread(self, place: Place, seconds: float) -> bool:
+        """The same, for a thread to wait; whether that came in time."""
         if self._spool is not None:
             kept = threading.Event()
             self._queue.when_kept(place, kept.set)
-            kept.wait()
+            if not kept.wait(max(seconds, 0.0)):
+                return False
+            _check_kept(place)
+        return True
 
     # --- out --------------------------------------------------------------------------
 
@@ -201,19 +208,32 @@ class Delivery:
         )
 
     async def flush(self, timeout: float | None) -> None:
-        """Wait until what was accepted so far has its outcome.
+        """Wait until what was accepted so far, and what was in the spool, has its outcome.
 
         SendTimeoutError when that takes longer.
         """
+        began = time.monotonic()
+        if not await self._adopted(timeout):
+            raise SendTimeoutError(f"{timeout:g} s, and the spool's disk is still at work")
+        left = None if timeout is None else timeout - (time.monotonic() - began)
         flush = Flush()
         self._flushes.append(flush)
         try:
-            flush.wait_for(*self._queue.mark())
+            flush.wait_for(self._queue.mark())
             self._window.wake_all()
-            if not await came(flush.done, timeout):
+            if not await came(flush.done, left):
                 raise self._overdue(flush, timeout or 0.0)
         finally:
             self._flushes.remove(flush)
+
+    async def _adopted(self, timeout: float | None) -> bool:
+        """Wait until the spool has taken over what earlier processes left; whether it has."""
+        if self._spool is None or self._spool.has_adopted:
+            return True
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._spool.when_adopted(partial(wake, loop, waiter))
+        return await came(waiter, timeout)
 
     def _overdue(self, flush: Flush, timeout: float) -> SendTimeoutError:
         count = sum(batch.count for batch in flush.left)
@@ -247,8 +267,9 @@ class Delivery:
             try:
                 await self._window.close()
             finally:
-                left = self._abandon(UndeliveredError())
+                # First, so that what has gathered gets onto the disk, as far as it lets it.
                 await self._end_spool()
+                left = self._abandon(UndeliveredError())
                 await self._part(end)
                 _unclosed.pop(self, None)
                 self._closing.set_result(left)
@@ -259,12 +280,18 @@ class Delivery:
             loop = asyncio.get_running_loop()
             ended: asyncio.Future[bool] = loop.create_future()
             self._spool.end(partial(wake, loop, ended))
-            await ended
+            if not await came(ended, _CLOSING):
+                self._options.logger.warning("closed while the spool's disk was still at work")
 
     def report_lost(self, pending: int) -> None:
         """Say that the interpreter ends before these were acknowledged."""
         told = "the interpreter ended before %d events were acknowledged; close the client first"
         self._options.logger.error(told, pending)
+
+    def report_spooled(self, count: int) -> None:
+        """Say that these are on the disk when the interpreter ends."""
+        told = "the interpreter ended with %d events in the spool; the next process delivers them"
+        self._options.logger.warning(told, count)
 
     def close_unused(self) -> None:
         """Accept nothing more; it was never bound to a loop, so nothing is pending."""
@@ -332,12 +359,13 @@ class Delivery:
         for flush in self._flushes:
             flush.settled(batch)
 
-    def _loaded(self, batch: Batch) -> None:
-        self.handle.call(self._tell_loaded, batch)
+    def _loaded(self, batches: list[Batch], row: int) -> None:
+        if self._flushes:
+            self.handle.call(self._tell_loaded, batches, row)
 
-    def _tell_loaded(self, batch: Batch) -> None:
+    def _tell_loaded(self, batches: list[Batch], row: int) -> None:
         for flush in self._flushes:
-            flush.loaded(batch)
+            flush.loaded(batches, row)
 
     def _divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
         for flush in self._flushes:
@@ -347,12 +375,22 @@ class Delivery:
         """The loop ends without a close: say what is lost, rather than leave it in limbo."""
         self._queue.close()
         _unclosed.pop(self, None)
+        if self._spool is not None:
+            ended = threading.Event()
+            self._spool.end(ended.set)
+            ended.wait(_CLOSING)
         left = self._abandon(UndeliveredError("its event loop ended"))
         if left:
             told = "an event loop ended before %d events were acknowledged; close the client first"
             self._options.logger.error(told, len(left))
         for stream in list(self._streams):
             stream.end()
+
+
+def _check_kept(place: Place) -> None:
+    batch = place[0]
+    if isinstance(batch.outcome, UndeliveredError) and not batch.kept:
+        raise batch.outcome.about(batch.req_guid)
 
 
 def _bounds(transport: Transport, options: ClientOptions) -> Bounds:
@@ -373,6 +411,9 @@ _unclosed: dict[Delivery, int] = {}
 def _report() -> None:
     """Say what is pending still when the interpreter ends."""
     for delivery, generation in list(_unclosed.items()):
-        pending = delivery.stats().pending
-        if pending and generation == process.generation():
-            delivery.report_lost(pending)
+        if generation == process.generation():
+            stats = delivery.stats()
+            if stats.pending > stats.spooled:
+                delivery.report_lost(stats.pending - stats.spooled)
+            if stats.spooled:
+                delivery.report_spooled(stats.spooled)

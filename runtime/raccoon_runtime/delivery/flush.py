@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from .batch import Batch
 from .future import resolve
+from .queue import Mark
 
 
 class Flush:
@@ -13,29 +15,31 @@ class Flush:
 
     def __init__(self) -> None:
         self.left: set[Batch] = set()
-        self._last = 0
-        self._behind = 0
+        self._after = self._last = 0
         self.done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    def wait_for(self, batches: list[Batch], last: int, behind: int) -> None:
-        """Wait for these, and for so many more on the disk alone, up to the row `last`."""
-        self.left.update(batch for batch in batches if batch.outcome is None)
-        self._last, self._behind = last, behind
-        self._check()
+    def wait_for(self, mark: Mark) -> None:
+        """Wait for all that was pending then."""
+        self._after, self._last = mark.after, mark.last
+        self._add(mark.batches)
 
-    def loaded(self, batch: Batch) -> None:
-        if batch.row is not None and batch.row <= self._last:
-            self._behind -= 1
-            if batch.outcome is None:
-                self.left.add(batch)
-            self._check()
+    def loaded(self, batches: Sequence[Batch], row: int) -> None:
+        """Hear what was read from the disk, and up to which row."""
+        after, self._after = self._after, max(row, self._after)
+        self._add([batch for batch in batches if after < (batch.row or 0) <= self._last])
+
+    def _add(self, batches: Sequence[Batch]) -> None:
+        # Some may have been split, or settled, since they were read.
+        leaves = (leaf for batch in batches for leaf in batch.leaves())
+        self.left.update(leaf for leaf in leaves if leaf.outcome is None)
+        self._check()
 
     def settled(self, batch: Batch) -> None:
         self.left.discard(batch)
         self._check()
 
     def _check(self) -> None:
-        if not self.left and self._behind <= 0:
+        if not self.left and self._after >= self._last:
             resolve(self.done)
 
     def divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:

@@ -45,7 +45,15 @@ class Counts(NamedTuple):
     pending_bytes: int
     oldest: float
     failures: dict[str, int]
-    spooled: int = 0
+    spooled: int
+
+
+class Mark(NamedTuple):
+    """What is pending: batches in memory; on the disk alone, the rows behind one, up to another."""
+
+    batches: list[Batch]
+    after: int = 0
+    last: int = 0
 
 
 class Queue:
@@ -71,8 +79,8 @@ class Queue:
         self._accepted = 0
         self._delivered = 0
         self._failures: Counter[str] = Counter()
-        self._events = 0
-        self._bytes = 0
+        self._events: int = 0
+        self._bytes: int = 0
 
     # --- in ---------------------------------------------------------------------------
 
@@ -219,9 +227,12 @@ class Queue:
     def split(self, batch: Batch, *groups: Sequence[int]) -> tuple[Batch, ...]:
         """Put a batch's parts, of the events of these indices, in its place and return them."""
         with self._lock:
-            parts = batch.split(*groups)
-            del self._live[batch]
-            self._live.update(dict.fromkeys(parts))
+            return self._divide(batch, groups)
+
+    def _divide(self, batch: Batch, groups: Sequence[Sequence[int]]) -> tuple[Batch, ...]:
+        parts = batch.split(*groups)
+        del self._live[batch]
+        self._live.update(dict.fromkeys(parts))
         return parts
 
     def failing(self, batch: Batch) -> None:
@@ -230,19 +241,19 @@ class Queue:
     def done(self, batch: Batch, outcome: Ack | SendError) -> None:
         """Settle a batch and forget it, and let those in who wait for room."""
         with self._lock:
-            del self._live[batch]
-            if isinstance(outcome, Ack):
-                self._delivered += batch.count
-            else:
-                self._failures[type(outcome).__name__] += batch.count
-            self._events -= batch.count
-            self._bytes -= batch.size
-            wakers = batch.settle(outcome)
-            rooms = [waker for waker, _ in zip(self._rooms, range(batch.count), strict=False)]
-            for waker in rooms:
-                del self._rooms[waker]
-        for wake in (*wakers, *rooms):
+            wakers = self._settle(batch, outcome)
+        for wake in wakers:
             wake()
+
+    def _settle(self, batch: Batch, outcome: Ack | SendError) -> list[Waker]:
+        del self._live[batch]
+        if isinstance(outcome, Ack):
+            self._delivered += batch.count
+        else:
+            self._failures[type(outcome).__name__] += batch.count
+        self._events -= batch.count
+        self._bytes -= batch.size
+        return batch.settle(outcome) + self._rooms_for(batch.count)
 
     # --- room -------------------------------------------------------------------------
 
@@ -256,6 +267,13 @@ class Queue:
                 self._rooms[waker] = None
                 return
         waker()
+
+    def _rooms_for(self, count: int) -> list[Waker]:
+        """Take so many of those who wait for room from the list, to be called without the lock."""
+        rooms = [waker for waker, _ in zip(self._rooms, range(count), strict=False)]
+        for waker in rooms:
+            del self._rooms[waker]
+        return rooms
 
     def no_room_needed(self, waker: Waker) -> None:
         """Take back `when_room`; when it was called in vain, the next one is."""
@@ -279,9 +297,12 @@ class Queue:
     def release_rest(self, error: SendError) -> None:
         """Settle in the same way what only lies on the disk."""
 
-    def mark(self) -> tuple[list[Batch], int, int]:
-        """Return what is pending: batches here; on the disk alone, the last row and how many."""
-        return self.live(), 0, 0
+    def mark(self) -> Mark:
+        """Return what is pending."""
+        return Mark(self.live())
+
+    def _spooled(self) -> int:
+        return 0
 
     # --- the whole --------------------------------------------------------------------
 
@@ -289,7 +310,10 @@ class Queue:
         """End the gathering, and return all batches that have no outcome yet, the oldest first."""
         with self._lock:
             self._gathering = None
-            return sorted(self._live, key=lambda batch: batch.opened)
+            return self._pending()
+
+    def _pending(self) -> list[Batch]:
+        return sorted(self._live, key=lambda batch: batch.opened)
 
     def counts(self) -> Counts:
         """Return its counts, as of one moment."""
@@ -303,6 +327,7 @@ class Queue:
                 self._bytes,
                 0.0 if oldest is None else time.monotonic() - oldest,
                 dict(self._failures),
+                self._spooled(),
             )
 
     def close(self) -> None:

@@ -1,26 +1,34 @@
 """The spool's directory: one file for each process that writes, each under a lock of its process.
 
-A file whose lock is free has lost its process; whoever starts next adopts it.
+A file whose lock is free has lost its process; whoever starts next takes it over.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from .. import process
-from ..errors import ConfigError, SpoolError
+from ..errors import ConfigError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # pragma: no cover
-    fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".spool"
+DAMAGED = ".damaged"
+RESERVE = "-reserve"
 _LOCK = ".lock"
-_DAMAGED = ".damaged"
+_PARTS = ("", "-wal", "-shm")  # the file itself first: without it the others are of no use
+_TRIES, _MOMENT = 100, 0.001
+
+# A fork's child keeps away from its parent's, too: SQLite remembers locks on them that are not its
+# own.
+_claimed: set[str] = set()
 
 
 class Claim:
@@ -30,86 +38,156 @@ class Claim:
         self.path = path
         self._lock = lock
         process.close_in_child(lock)
+        _claimed.add(str(path))
+        # For people; a full disk has no room for it, and needs none.
+        with contextlib.suppress(OSError):
+            os.truncate(lock, 0)
+            os.write(lock, b"%d\n" % os.getpid())
 
-    def release(self, *, remove: bool) -> None:
-        """Give it up; with `remove`, when the file itself is gone."""
-        if remove:
+    def is_ours(self, file: os.stat_result) -> bool:
+        """Whether this file, and our lock, are still where they were made."""
+        try:
+            there = os.path.samestat(file, os.stat(self.path))
+        except FileNotFoundError:
+            return False
+        return there and _is_at(self._lock, _lock_path(self.path))
+
+    def release(self) -> None:
+        """Give it up, and remove the lock when the file is gone."""
+        if not self.path.exists():
             _lock_path(self.path).unlink(missing_ok=True)
+        _claimed.discard(str(self.path))
         process.close(self._lock)
+
+    def remove(self) -> None:
+        """Remove the file and what belongs to it."""
+        for suffix in (RESERVE, *_PARTS):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
     def set_aside(self) -> Path:
         """Rename a damaged file, and what belongs to it, so that nobody takes it for a spool."""
-        target = self.path.with_name(self.path.name + _DAMAGED)
-        for suffix in ("-wal", "-shm", ""):
-            source = Path(f"{self.path}{suffix}")
-            if source.exists():
-                source.rename(f"{target}{suffix}")
-        return target
+        Path(f"{self.path}{RESERVE}").unlink(missing_ok=True)
+        for suffix in _PARTS:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{self.path}{suffix}", f"{self.path}{DAMAGED}{suffix}")
+        return Path(f"{self.path}{DAMAGED}")
 
 
 class Directory:
-    """A directory of spool files. It is made if it is not there; ConfigError when that cannot be."""
+    """A directory of spool files, made if it is not there; ConfigError when that cannot be."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        if fcntl is None:
+        if sys.platform == "win32":
             raise ConfigError("a spool needs POSIX file locks", argument="spool")
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._make()
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}", argument="spool") from error
-        if not os.access(self.path, os.W_OK | os.X_OK):
+        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise ConfigError(f"{path}: cannot be written to", argument="spool")
+
+    def _make(self) -> None:
+        # Events tell of people, so nobody else is to read them.
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def new(self) -> Claim:
         """Return a new file, which is not made yet."""
+        self._make()
         while True:
             claim = self.claim(self.path / f"{secrets.token_hex(8)}{SUFFIX}")
             if claim is not None:
                 return claim
 
     def files(self) -> list[Path]:
-        """Return the spool files, whoever uses them, in the order in which they were made."""
-        found = [path for path in self.path.glob(f"*{SUFFIX}") if path.is_file()]
-        return sorted(found, key=lambda path: (_birth(path), path.name))
+        """Return the spool files, whoever uses them; those that rest the longest first."""
+        return _oldest_first(self.path.glob(f"*{SUFFIX}"))
 
-    def orphans(self) -> Iterator[Claim]:
-        """Claim the files whose process is gone, one after the other."""
-        for path in self.files():
-            claim = self.claim(path)
-            if claim is None:
+    def damaged(self) -> list[Path]:
+        """Return the files that were set aside."""
+        return _oldest_first(self.path.glob(f"*{SUFFIX}{DAMAGED}"))
+
+    def claim_orphan(self, path: Path) -> Claim | None:
+        """Lock a file whose process is gone; None when it is not, or when the file is."""
+        claim = None if str(path) in _claimed else self.claim(path)
+        if claim is None or path.exists():
+            return claim
+        claim.release()
+        return None
+
+    def sweep(self) -> None:
+        """Remove what is left of files that are gone: their process was killed on the way out."""
+        names = {path.name.split(SUFFIX)[0] for path in self.path.glob(f"*{SUFFIX}?*")}
+        for name in names:
+            path = self.path / f"{name}{SUFFIX}"
+            if path.exists() or Path(f"{path}{DAMAGED}").exists():
                 continue
-            if path.exists():
-                yield claim
-            else:
-                claim.release(remove=True)
+            claim = self.claim(path)
+            if claim is not None:
+                if not path.exists():
+                    claim.remove()
+                claim.release()
 
     def claim(self, path: Path) -> Claim | None:
-        """Lock a file; None when another process has it."""
+        """Lock a file; None when another process has it. OSError when the lock cannot be made."""
         lock_path = _lock_path(path)
-        try:
-            lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise SpoolError(f"{lock_path}: {error.strerror}") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Who had it before may have removed it between our two calls.
-            if os.fstat(lock).st_ino == os.stat(lock_path).st_ino:
-                return Claim(path, lock)
-        except (BlockingIOError, FileNotFoundError):
-            pass
-        except BaseException:
-            os.close(lock)
-            raise
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Who had it before may have removed it between the two calls.
+        if _lock(lock) and _is_at(lock, lock_path):
+            return Claim(path, lock)
         os.close(lock)
         return None
+
+    def owner(self, path: Path) -> str | None:
+        """Return the process id of whoever uses a file, "?" if it is not told; None for nobody."""
+        try:
+            lock = os.open(_lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            if _try(lock, fcntl.LOCK_SH):
+                return None
+            return os.read(lock, 20).decode(errors="replace").strip() or "?"
+        finally:
+            os.close(lock)
+
+
+def _lock(lock: int) -> bool:
+    """Lock it for us alone; whoever only looks whether it is locked is waited for."""
+    for _ in range(_TRIES):
+        if _try(lock, fcntl.LOCK_EX):
+            return True
+        if not _try(lock, fcntl.LOCK_SH):
+            return False
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        time.sleep(_MOMENT)
+    return False
+
+
+def _try(lock: int, how: int) -> bool:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _lock_path(path: Path) -> Path:
     return path.with_name(path.name + _LOCK)
 
 
-def _birth(path: Path) -> float:
+def _oldest_first(found: Iterator[Path]) -> list[Path]:
+    return sorted(filter(Path.is_file, found), key=lambda path: (_touched(path), path.name))
+
+
+def _touched(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .directory import RESERVE
+
 SIZE = 256 << 10
 
 
@@ -14,12 +16,12 @@ class Reserve:
     """A file of zeros beside a spool file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = Path(f"{path}-reserve")
+        self._path = Path(f"{path}{RESERVE}")
 
-    def lay_by(self) -> None:
-        """Make it, if it is not there and the disk has room."""
+    def lay_by(self) -> bool:
+        """Make it if it is not there; whether the disk has room for it."""
         if self._path.exists():
-            return
+            return True
         try:
             with open(self._path, "wb") as file:
                 file.write(bytes(SIZE))
@@ -27,6 +29,8 @@ class Reserve:
                 os.fsync(file.fileno())
         except OSError:
             self.give_up()
+            return False
+        return True
 
     def give_up(self) -> None:
         """Remove it."""

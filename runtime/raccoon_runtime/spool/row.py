@@ -1,4 +1,4 @@
-"""One batch as it lies in the spool."""
+"""One batch as it lies in the spool, and its checks: what is damaged there must be noticed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,30 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import SpoolError
+from ..wires import WIRES
+
+
+class Amount(NamedTuple):
+    """So many batches, events, and bytes of events."""
+
+    batches: int = 0
+    events: int = 0
+    bytes: int = 0
+
+    def plus(self, other: Amount) -> Amount:
+        """Return the sum."""
+        return Amount(
+            self.batches + other.batches, self.events + other.events, self.bytes + other.bytes
+        )
+
+    def minus(self, other: Amount) -> Amount:
+        """Return the difference."""
+        return Amount(
+            self.batches - other.batches, self.events - other.events, self.bytes - other.bytes
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,30 +49,87 @@ class Row:
     possible_duplicate: bool = False
 
     @property
-    def size(self) -> int:
-        """How many bytes its frames have."""
-        return sum(map(len, self.frames))
+    def amount(self) -> Amount:
+        """How much it is."""
+        return Amount(1, len(self.frames), sum(map(len, self.frames)))
+
+    def packed(self) -> bytes:
+        """Return its frames as one blob: the count, the lengths, and a checksum before them.
+
+        The checksum covers all that never changes.
+        """
+        count = len(self.frames)
+        body = struct.pack(f"<I{count}I", count, *map(len, self.frames)) + b"".join(self.frames)
+        head = _head(self.req_guid.encode(), self.sent_time, self.wire.encode())
+        return struct.pack("<I", zlib.crc32(body, head)) + body
 
 
-def pack(frames: Sequence[bytes]) -> bytes:
-    """Return frames as one blob, with their lengths before them and a checksum before that."""
-    count = len(frames)
-    body = struct.pack(f"<I{count}I", count, *map(len, frames)) + b"".join(frames)
-    return struct.pack("<I", zlib.crc32(body)) + body
+class Found(NamedTuple):
+    """A row that was found: None when it is damaged, for this reason.
+
+    `counted` is how much it was said to be when it was written.
+    """
+
+    id: int
+    req_guid: str
+    counted: Amount
+    row: Row | None
+    reason: str = ""
 
 
-def unpack(blob: bytes) -> list[bytes]:
-    """Return the frames of a blob; SpoolError when it is not what was packed."""
+def restored(
+    id: int,
+    guid: bytes,
+    sent_time: int,
+    wire: bytes,
+    failed_since: int,
+    duplicate: int,
+    blob: bytes,
+) -> Row:
+    """Return the row of these columns; SpoolError when they are not what was written."""
+    frames = unpacked(blob)
     try:
-        checksum, count = struct.unpack_from("<II", blob)
-        if zlib.crc32(blob[4:]) != checksum:
-            raise SpoolError("a row whose checksum is wrong")
+        checksum = zlib.crc32(memoryview(blob)[4:], _head(guid, sent_time, wire))
+    except (TypeError, struct.error):
+        checksum = -1
+    if checksum != struct.unpack_from("<I", blob)[0]:
+        raise SpoolError("its checksum is wrong")
+    if wire.decode() not in WIRES:
+        raise SpoolError("it is of a wire that this runtime does not know")
+    return Row(
+        id=id,
+        req_guid=guid.decode(),
+        sent_time=sent_time,
+        wire=wire.decode(),
+        frames=frames,
+        # The checksum does not cover it; but no batch fails before it is sent.
+        failed_since=_number(failed_since) if _number(failed_since) >= sent_time else 0,
+        possible_duplicate=bool(duplicate),
+    )
+
+
+def unpacked(blob: object) -> list[bytes]:
+    """Return the frames of a blob, whatever its checksum; SpoolError when they are cut off."""
+    if not isinstance(blob, bytes):
+        raise SpoolError("its frames are missing")
+    try:
+        (count,) = struct.unpack_from("<I", blob, 4)
         sizes = struct.unpack_from(f"<{count}I", blob, 8)
     except struct.error:
-        raise SpoolError("a row that is cut off") from None
+        raise SpoolError("it is cut off") from None
+    if len(blob) != 8 + 4 * count + sum(sizes):
+        raise SpoolError("it is cut off")
     frames: list[bytes] = []
     at = 8 + 4 * count
     for size in sizes:
         frames.append(blob[at : at + size])
         at += size
     return frames
+
+
+def _head(guid: bytes, sent_time: int, wire: bytes) -> int:
+    return zlib.crc32(struct.pack("<q", sent_time) + wire, zlib.crc32(guid))
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

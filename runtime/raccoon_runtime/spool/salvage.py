@@ -1,78 +1,144 @@
-"""Takes over files that other processes left, damaged ones too, as far as they can be read."""
+"""Takes over files that other processes left, a little at a time; damaged ones as far as they can
+be read.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import SpoolError
-from .directory import Claim
-from .row import Row
+from .directory import Claim, Directory
+from .reader import Reader, is_passing
+from .reserve import Reserve
+from .sources import Moved, Orphan, Source, UnreadableError, Wreck
 from .store import Store
 
-_STEP = 500
+
+class Adoption:
+    """Moves the rows of those of these files that nobody uses, step by step."""
+
+    def __init__(self, directory: Directory, paths: Iterable[Path], logger: logging.Logger) -> None:
+        self._directory = directory
+        self._log = logger
+        self._paths = deque(paths)
+        self._sources: deque[Source] = deque()
+
+    @property
+    def seeks_ours(self) -> bool:
+        """Whether something of our own is to be found still, in a file that failed."""
+        return any(source.ours for source in self._sources)
+
+    def add(self, source: Source) -> None:
+        """Move this one's rows first."""
+        self._sources.appendleft(source)
+
+    def step(self, into: Store) -> Moved | None:
+        """Move some rows, or open the next file; None when nothing is left.
+
+        Raises sqlite3.Error or OSError when the disk does not do its part; then it can be tried
+        again.
+        """
+        if not self._sources:
+            return Moved() if self._open_next() else None
+        source = self._sources[0]
+        try:
+            moved = source.move(into)
+        except UnreadableError:
+            self._sources.popleft()
+            source.let_go()
+            self._open_wreck(source.claim)
+            return Moved()
+        if moved is None:
+            self._sources.popleft()
+        return moved or Moved()
+
+    def close(self) -> None:
+        """Leave what is left to others."""
+        for source in self._sources:
+            source.let_go()
+            source.claim.release()
+        self._sources.clear()
+        self._paths.clear()
+
+    def _open_next(self) -> bool:
+        if not self._paths:
+            return False
+        path = self._paths[0]
+        try:
+            claim = self._directory.claim_orphan(path)
+            if claim is not None:
+                self._open(claim)
+        except PermissionError as error:
+            self._log.warning("the spool file %s is left alone: %s", path, error.strerror)
+        self._paths.popleft()
+        return True
+
+    def _open(self, claim: Claim) -> None:
+        try:
+            store = sound_store(claim.path)
+        except (SpoolError, sqlite3.Error, OSError) as error:
+            self._leave(claim, error)
+            return
+        if store is None:
+            self._open_wreck(claim)
+        else:
+            self._sources.append(Orphan(claim, store))
+
+    def _open_wreck(self, claim: Claim) -> None:
+        try:
+            reader = Reader.open(claim.path)
+        except sqlite3.Error as error:
+            self._leave(claim, error)
+        else:
+            self._sources.appendleft(Wreck(claim, reader, self._log))
+
+    def _leave(self, claim: Claim, error: Exception) -> None:
+        told = error.reason if isinstance(error, SpoolError) else str(error)
+        self._log.error("the spool file %s is left alone: %s", claim.path, told)
+        claim.release()
 
 
-def adopt(claim: Claim, into: Store, logger: logging.Logger) -> None:
-    """Move an orphan's rows into a store of our own. What is damaged stays, under another name.
+def sound_store(path: Path) -> Store | None:
+    """Open a file whose rows can be read and removed; None when it is damaged.
 
-    Raises sqlite3.Error when our own disk does not do its part; it can be tried again.
+    SpoolError when it is another version's; sqlite3.Error or OSError when the disk does not do its
+    part.
     """
     try:
-        orphan = Store(claim.path)
-    except (sqlite3.DatabaseError, SpoolError) as error:
-        _keep_damaged(claim, logger, str(error))
-        return
+        store = Store(path)
+    except sqlite3.Error as error:
+        if is_passing(error):
+            raise
+        return None
     try:
-        if _is_sound(orphan):
-            _move(orphan, into)
-            orphan.close()
-            claim.release(remove=not claim.path.exists())
-            return
-        for row in _readable(orphan):
-            into.insert(row)
-    except sqlite3.OperationalError:
-        orphan.close()
+        sound = store.is_sound()
+    except BaseException:
+        store.close()
         raise
-    orphan.close()
-    _keep_damaged(claim, logger, "damaged; what could be read of it is delivered")
+    if not sound:
+        store.close()
+    return store if sound else None
 
 
-def _is_sound(store: Store) -> bool:
-    try:
-        return store.check()
-    except sqlite3.DatabaseError:
-        return False
+def find_sound(directory: Directory) -> tuple[Claim, Store] | None:
+    """Claim and open an orphan that can be gone on with; None when there is none.
 
-
-def _move(orphan: Store, into: Store) -> None:
-    after = 0
-    while True:
-        loaded = orphan.load(after, _STEP)
-        if loaded.end is None:
-            return
-        # First here, then gone there: a crash in between leaves a row twice under one guid, which
-        # is taken once.
-        with into.transaction():
-            for row in loaded.rows:
-                into.insert(row)
-        with orphan.transaction():
-            orphan.delete(row.id for row in loaded.rows)
-        after = loaded.end
-
-
-def _readable(orphan: Store) -> Iterator[Row]:
-    """Give the rows that can be found one by one, by their numbers."""
-    for id in range(1, orphan.last_id() + 1):
-        try:
-            yield from orphan.load(id - 1, 1).rows
-        except sqlite3.DatabaseError:
+    So what it holds need not be moved, for which a disk that is full has no room.
+    """
+    for path in directory.files():
+        claim = directory.claim_orphan(path)
+        if claim is None:
             continue
-
-
-def _keep_damaged(claim: Claim, logger: logging.Logger, why: str) -> None:
-    target: Path = claim.set_aside()
-    logger.error("the spool file %s is %s; kept as %s", claim.path, why, target.name)
-    claim.release(remove=True)
+        # It may be all the room there is to open the file.
+        Reserve(path).give_up()
+        with contextlib.suppress(SpoolError, sqlite3.Error, OSError):
+            store = sound_store(path)
+            if store is not None:
+                return claim, store
+        claim.release()
+    return None

@@ -1,27 +1,20 @@
-"""The spool's thread: writes what has gathered, reads what has its turn, and waits for the disk."""
+"""The spool's thread: it waits for work, and for the disk."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sqlite3
 import threading
 from collections.abc import Callable
 
-from ..errors import UndeliveredError
-from .directory import Claim, Directory
-from .queue import SpooledQueue, Work
-from .reserve import Reserve
-from .salvage import adopt
-from .store import Store
+from .. import process
+from .directory import Directory
+from .keeper import Keeper
+from .queue import SpooledQueue
+from .reader import is_passing
 
-_AT_ONCE = 64  # rows that are read in one go
 _PATIENCE = 1.0  # seconds between two tries when the disk does not do its part
 _COMPANY = 0.2  # seconds for which removals wait for events to be written along with them
-
-
-def step(name: str) -> None:
-    """Hear what comes next when something is written; a test may end the process there."""
 
 
 class Spool:
@@ -31,11 +24,13 @@ class Spool:
         self._directory = directory
         self._queue = queue
         self._log = logger
+        self._keeper = Keeper(directory, queue, logger)
+        self._keeper.adopted = self._has_adopted
         self._changed = threading.Condition()
-        self._woken = self._nudged = self._ending = False
-        self._then: Callable[[], object] = lambda: None
         self._thread: threading.Thread | None = None
-        self._work = Work()
+        self._woken = self._nudged = self._ending = self._ended = self._adopted = False
+        self._at_end: list[Callable[[], object]] = []
+        self._when_adopted: list[Callable[[], object]] = []
         self._troubled = False
         queue.wake, queue.nudge = self.wake, self.nudge
 
@@ -64,139 +59,101 @@ class Spool:
                 self._nudged = True
                 self._changed.notify()
 
-    def end(self, then: Callable[[], object]) -> None:
-        """Have it write what is left and close the file; `then` is called in its thread."""
+    @property
+    def has_adopted(self) -> bool:
+        """Whether what others left is taken over, or never will be."""
+        return self._adopted or self._ended
+
+    def when_adopted(self, waker: Callable[[], object]) -> None:
+        """Have this called when that is so; at once when it is."""
         with self._changed:
-            self._then = then
+            if not self.has_adopted:
+                self._when_adopted.append(waker)
+                return
+        waker()
+
+    def end(self, then: Callable[[], object]) -> None:
+        """Have it write what is left and close the file; `then` is called after that."""
+        with self._changed:
             self._ending = True
             self._changed.notify()
-            began = self._thread is not None
-        if not began:
-            then()
+            if self._thread is not None and not self._ended:
+                self._at_end.append(then)
+                return
+        then()
 
     # --- its own thread ---------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            if self._manage(self._open) and self._manage(self._adopt):
-                while not self._ending:
-                    self._wait()
-                    self._manage(self._cycle)
-                self._manage(self._cycle)
-                self._close()
+            self._serve()
+            with process.undivided():
+                self._keeper.close()
         except Exception:
-            self._log.exception("the spool's thread ended; what it wrote stays on the disk")
+            self._log.exception("the spool in %s did not end well", self._directory.path)
         finally:
-            if self._ending:
-                self._then()
+            self._has_ended()
+
+    def _serve(self) -> None:
+        while True:
+            ending = self._ending
+            if self._step(ending):
+                continue
+            if ending:
+                return
+            self._wait()
 
     def _wait(self) -> None:
+        linger = self._queue.lingering()
         with self._changed:
-            while not (self._woken or self._nudged or self._ending):
-                self._changed.wait()
-            if not (self._woken or self._ending):
+            self._changed.wait_for(lambda: self._woken or self._nudged or self._ending, linger)
+            if self._nudged and not (self._woken or self._ending):
                 self._changed.wait_for(lambda: self._woken or self._ending, _COMPANY)
             self._woken = self._nudged = False
 
-    def _manage(self, do: Callable[[], None]) -> bool:
-        """Do it, again and again until the disk lets it be done; False when the end came first."""
-        while True:
-            try:
-                do()
-            except (sqlite3.OperationalError, OSError) as error:
-                self._trouble(error)
-            except sqlite3.DatabaseError as error:
-                self._trouble(error)
-                self._begin_anew()
-            else:
-                self._well()
-                return True
-            if self._ending:
-                return False
-            self._make_room()
-            with self._changed:
-                self._changed.wait_for(lambda: self._ending, _PATIENCE)
-
-    def _trouble(self, error: Exception) -> None:
-        if not self._troubled:
-            self._troubled = True
-            told = "the spool in %s cannot be written, so events wait: %s"
-            self._log.error(told, self._directory.path, error)
-
-    def _well(self) -> None:
+    def _step(self, ending: bool) -> bool:
+        """Do what there is to do; whether there is more."""
+        try:
+            with process.undivided():
+                more = self._keeper.cycle(ending=ending)
+        except Exception as error:
+            self._trouble(error)
+            return not ending
         if self._troubled:
             self._troubled = False
             self._log.info("the spool in %s can be written again", self._directory.path)
-            self._reserve.lay_by()
+        return more
 
-    def _open(self) -> None:
-        claim = self._directory.new()
-        try:
-            self._store = Store(claim.path)
-        except BaseException:
-            claim.release(remove=True)
-            raise
-        self._claim: Claim = claim
-        self._reserve = Reserve(claim.path)
-        self._reserve.lay_by()
+    def _trouble(self, error: Exception) -> None:
+        """Say it once; do what can be done against it, and wait before the next try."""
+        again, self._troubled = self._troubled, True
+        if is_passing(error):
+            if not again:
+                told = "the spool in %s cannot be written, so events wait: %s"
+                expected = isinstance(error, (sqlite3.Error, OSError))
+                self._log.error(told, self._directory.path, error, exc_info=not expected)
+            with process.undivided():
+                self._keeper.relieve()
+        else:
+            told = "the spool's file in %s is no good any more, another takes its place: %s"
+            self._log.error(told, self._directory.path, error)
+            with process.undivided():
+                self._keeper.renew()
+            if not again:
+                return
+        with self._changed:
+            self._changed.wait_for(lambda: self._ending, _PATIENCE)
 
-    def _adopt(self) -> None:
-        for claim in self._directory.orphans():
-            adopt(claim, self._store, self._log)
-        batches, events, size = self._store.totals()
-        if batches:
-            self._log.info("%d events of earlier processes are in the spool", events)
-            self._queue.adopted(batches, events, size, self._store.last_id())
-            self._load()
+    def _has_adopted(self) -> None:
+        with self._changed:
+            self._adopted = True
+            wakers, self._when_adopted = self._when_adopted, []
+        for wake in wakers:
+            wake()
 
-    def _cycle(self) -> None:
-        self._work.add(self._queue.to_write())
-        if self._work:
-            self._write(self._work)
-            self._work = Work()
-        self._load()
-
-    def _write(self, work: Work) -> None:
-        rows = self._queue.rows_of(work)
-        step("begin")
-        with self._store.transaction():
-            step("insert")
-            written = [(batch, self._store.insert(row)) for batch, row in rows]
-            step("delete")
-            self._store.mark_failed(work.failing)
-            self._store.delete(work.gone)
-            step("commit")
-        step("written")
-        self._queue.written(written, work.gone)
-
-    def _load(self) -> None:
-        after = self._queue.wants()
-        if after is not None:
-            loaded = self._store.load(after, _AT_ONCE)
-            for events, size in loaded.damaged:
-                self._queue.damaged(1, events, size)
-            self._queue.loaded(loaded.rows, loaded.end)
-
-    def _make_room(self) -> None:
-        """Remove what has its outcome, with the help of the reserve: that may be all that fits."""
-        self._reserve.give_up()
-        gone = Work(gone=self._work.gone)
-        with contextlib.suppress(sqlite3.Error, OSError):
-            self._write(gone)
-            self._work.gone = []
-            self._store.shrink()
-
-    def _begin_anew(self) -> None:
-        """Leave a file that is damaged to whoever starts next, and keep what is in memory in
-        another.
-        """
-        with contextlib.suppress(sqlite3.Error):
-            self._store.abandon()
-        self._claim.release(remove=False)
-        lost = UndeliveredError("it lies in a spool file that cannot be read")
-        self._work = Work(new=self._queue.without_disk(lost))
-        self._manage(self._open)
-
-    def _close(self) -> None:
-        self._reserve.give_up()
-        self._claim.release(remove=self._store.close())
+    def _has_ended(self) -> None:
+        with self._changed:
+            self._ended = True
+            wakers = self._at_end + self._when_adopted
+        for wake in wakers:
+            wake()

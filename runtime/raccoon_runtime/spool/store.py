@@ -1,24 +1,26 @@
 """The spool's file: SQLite in WAL mode, each commit on the disk before it returns.
 
-One connection, for one thread. What cannot be read is set aside in a table of its own and harms no
-other row.
+One connection, for one thread at a time. What cannot be read is set aside in a table of its own and
+harms no other row.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
+from .. import process
 from ..errors import SpoolError
-from ..wires import WIRES
-from .row import Row, pack, unpack
+from .reader import Reader
+from .row import Found, Row
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS batches (
+VERSION = 1
+_SCHEMA = f"""
+BEGIN;
+CREATE TABLE batches (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     req_guid TEXT NOT NULL UNIQUE,
     sent_time INTEGER NOT NULL,
@@ -26,62 +28,67 @@ CREATE TABLE IF NOT EXISTS batches (
     failed_since INTEGER NOT NULL,
     possible_duplicate INTEGER NOT NULL,
     events INTEGER NOT NULL,
-    size INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
     frames BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS aside (
-    req_guid TEXT, reason TEXT NOT NULL, frames BLOB
+CREATE TABLE aside (
+    req_guid TEXT, sent_time INTEGER, wire TEXT, events INTEGER, reason TEXT NOT NULL, frames BLOB
 );
+PRAGMA user_version={VERSION};
+COMMIT;
 """
-_VERSION = 1
-_COLUMNS = "id, req_guid, sent_time, wire, failed_since, possible_duplicate, events, size, frames"
 _INSERT = (
-    "INSERT OR IGNORE INTO batches (req_guid, sent_time, wire, failed_since, possible_duplicate,"
-    " events, size, frames) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO batches (req_guid, sent_time, wire, failed_since, possible_duplicate, events,"
+    " bytes, frames) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
-# In pages of 4 KiB: the log stays small, for a disk that is full has to hold it twice to be
-# emptied.
-_CHECKPOINT = 128
-# How many rows are looked for in a file that does not tell any more how many it had.
-_GUESS = 100_000
+_SET_ASIDE = (
+    "INSERT INTO aside SELECT req_guid, sent_time, wire, events, ?, frames FROM batches"
+    " WHERE id = ?"
+)
+_SETTINGS = (
+    # These two only count for a file that is new.
+    "page_size=4096",
+    "auto_vacuum=INCREMENTAL",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "fullfsync=ON",  # macOS, where fsync alone leaves it to the disk's cache
+    # The log stays small, in pages: a disk that is full has to hold it twice to be emptied.
+    "wal_autocheckpoint=128",
+    "journal_size_limit=1048576",
+)
+_SPARE = 4096
+"""How many free pages a file keeps."""
 
 
-@dataclass(slots=True)
-class Loaded:
-    """Rows that were read. `end` is the last id that was looked at, None when there was none.
+class Store(Reader):
+    """The rows of one file that is ours alone; it is made if it is not there.
 
-    `damaged` tells of those that cannot be read how many events and bytes they had.
+    SpoolError when the file is another version's, or no spool.
     """
 
-    end: int | None
-    rows: list[Row] = field(default_factory=list[Row])
-    damaged: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-
-
-class Store:
-    """The rows of one file. Methods raise sqlite3.Error when the disk does not do its part."""
-
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # SQLite gives what it makes beside the file the same mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        super().__init__(path, sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+        process.leave_to_parent(self)
         try:
             self._prepare()
         except BaseException:
-            self._db.close()
+            self.close()
             raise
 
     def _prepare(self) -> None:
-        run = self._db.execute
-        run("PRAGMA journal_mode=WAL")
-        run("PRAGMA synchronous=FULL")
-        run(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
-        (version,) = run("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
-            raise SpoolError(f"{self.path}: version {version}; this runtime reads {_VERSION}")
+        for setting in _SETTINGS:
+            self._db.execute(f"PRAGMA {setting}").fetchall()
+        version = self.version()
         if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
+            self._db.executescript(_SCHEMA)
+        elif version != VERSION:
+            raise SpoolError(f"{self.path} is of version {version}; this runtime reads {VERSION}")
+        with self.transaction():  # or it cannot be written to
+            self.is_empty()
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
         """Commit what is done inside, on the disk, or none of it."""
         self._db.execute("BEGIN IMMEDIATE")
@@ -93,22 +100,17 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
-    def insert(self, row: Row) -> int:
-        """Add a row and return its id; 0 when its guid is there already."""
-        done = self._db.execute(
-            _INSERT,
-            (
-                row.req_guid,
-                row.sent_time,
-                row.wire,
-                row.failed_since,
-                row.possible_duplicate,
-                len(row.frames),
-                row.size,
-                pack(row.frames),
-            ),
-        )
-        return int(done.lastrowid or 0) if done.rowcount else 0
+    def insert(self, row: Row) -> int | None:
+        """Add a row and return its id; None when its guid is there already."""
+        _, events, size = row.amount
+        state = (row.failed_since, row.possible_duplicate)
+        columns = (row.req_guid, row.sent_time, row.wire, *state, events, size, row.packed())
+        done = self._db.execute(_INSERT, columns)
+        return done.lastrowid if done.rowcount else None
+
+    def id_of(self, req_guid: str) -> int:
+        """Return the id of the row with this guid."""
+        return int(self._one("SELECT id FROM batches WHERE req_guid = ?", req_guid)[0])
 
     def delete(self, ids: Iterable[int]) -> None:
         """Remove rows."""
@@ -119,110 +121,39 @@ class Store:
         changes = [(nanos, id) for id, nanos in since]
         self._db.executemany("UPDATE batches SET failed_since = ? WHERE id = ?", changes)
 
-    def load(self, after: int, limit: int) -> Loaded:
-        """Return the next rows behind an id, in order; those that are damaged are set aside."""
-        query = f"SELECT {_COLUMNS} FROM batches WHERE id > ? ORDER BY id LIMIT ?"
-        found = self._db.execute(query, (after, limit)).fetchall()
-        loaded = Loaded(end=found[-1][0] if found else None)
-        for columns in found:
-            try:
-                loaded.rows.append(_row(columns))
-            except SpoolError as error:
-                loaded.damaged.append((columns[6], columns[7]))
-                self.set_aside(columns[0], str(error))
-        return loaded
+    def load(self, after: int, events: int, size: int) -> list[Found]:
+        """Return the next rows behind an id, in order, until they are so many events or bytes.
 
-    def set_aside(self, id: int, reason: str) -> None:
-        """Move a row to where nobody looks for events."""
-        with self.transaction():
-            move = "INSERT INTO aside SELECT req_guid, ?, frames FROM batches WHERE id = ?"
-            self._db.execute(move, (reason, id))
-            self._db.execute("DELETE FROM batches WHERE id = ?", (id,))
+        Those that are damaged are set aside.
+        """
+        found: list[Found] = []
+        with contextlib.closing(self.rows(after)) as rows:
+            for one in rows:
+                found.append(one)
+                amount = one.counted if one.row is None else one.row.amount
+                events -= amount.events
+                size -= amount.bytes
+                if events <= 0 or size <= 0:
+                    break
+        self._set_aside([one for one in found if one.row is None])
+        return found
 
-    def totals(self) -> tuple[int, int, int]:
-        """Return how many batches, events and bytes of events there are."""
-        query = "SELECT COUNT(*), COALESCE(SUM(events), 0), COALESCE(SUM(size), 0) FROM batches"
-        batches, events, size = self._db.execute(query).fetchone()
-        return batches, events, size
+    def _set_aside(self, damaged: list[Found]) -> None:
+        if damaged:
+            with self.transaction():
+                self._db.executemany(_SET_ASIDE, [(one.reason, one.id) for one in damaged])
+                self.delete(one.id for one in damaged)
 
-    def aside(self) -> list[tuple[str, str]]:
-        """Return what was set aside: guids and reasons."""
-        return self._db.execute("SELECT req_guid, reason FROM aside").fetchall()
+    def go_on_after(self, id: int) -> None:
+        """Give only higher ids from now on."""
+        self._db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('batches', ?)", (id,))
 
-    def check(self) -> bool:
-        """Whether SQLite finds nothing wrong with the file's structure."""
-        return bool(self._db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
-
-    def last_id(self) -> int:
-        """Return the highest id that was ever given, as far as that can be read."""
-        try:
-            query = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'"
-            found = self._db.execute(query).fetchone()
-        except sqlite3.DatabaseError:
-            return _GUESS
-        return int(found[0]) if found else 0
+    def trim(self) -> None:
+        """Give room that is free back to the disk, a little at a time, if it is much."""
+        if self._one("PRAGMA freelist_count")[0] > _SPARE:
+            # As a script: of a statement that gives no rows Python runs the first step only.
+            self._db.executescript(f"PRAGMA incremental_vacuum({_SPARE // 8})")
 
     def shrink(self) -> None:
         """Move the log into the file, and empty it."""
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def abandon(self) -> None:
-        """Close the file, and leave it."""
-        self._db.close()
-
-    def close(self) -> bool:
-        """Close the file; say whether nothing is left in it, and it was removed."""
-        try:
-            empty = self.totals()[0] == 0 and not self.aside()
-        except sqlite3.Error:
-            empty = False
-        self._db.close()
-        if empty:
-            remove(self.path)
-        return empty
-
-
-def remove(path: Path) -> None:
-    """Remove a store's files."""
-    for suffix in ("-wal", "-shm", ""):
-        try:
-            os.remove(f"{path}{suffix}")
-        except FileNotFoundError:
-            continue
-
-
-def _row(columns: Sequence[object]) -> Row:
-    id, guid, sent_time, wire, failed_since, duplicate, _, _, blob = columns
-    return Row(
-        id=_int(id),
-        req_guid=_text(guid),
-        sent_time=_int(sent_time),
-        wire=_known(_text(wire)),
-        frames=unpack(_blob(blob)),
-        failed_since=_int(failed_since),
-        possible_duplicate=bool(duplicate),
-    )
-
-
-def _known(wire: str) -> str:
-    if wire in WIRES:
-        return wire
-    raise SpoolError("a row of a wire that this runtime does not know")
-
-
-def _int(value: object) -> int:
-    if isinstance(value, int):
-        return value
-    raise SpoolError("a row with something else where a number belongs")
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise SpoolError("a row with something else where text belongs")
-
-
-def _blob(value: object) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    raise SpoolError("a row with something else where bytes belong")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
