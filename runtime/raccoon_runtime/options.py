@@ -173,6 +173,7 @@ class ClientOptions(_Options):
     )
     on_failure: Callable[[Undelivered], object] | None = _option(None, _function)
     max_event_bytes: int = _option(900_000, _count(1))
+    telemetry: bool = _option(True, _is(bool, "True or False"))
     spool: str | os.PathLike[str] | None = _option(None, _path)
     spool_bytes: int = _option(1 << 30, _count(1))
     logger: logging.Logger = _option(LOGGER, _is(logging.Logger, "a logging.Logger"))
@@ -226,6 +227,7 @@ class ClientKeywords(TypedDict, total=False):
     overflow: Literal["wait", "drop_oldest", "drop_newest"]
     on_failure: Callable[[Undelivered], object] | None
     max_event_bytes: int
+    telemetry: bool
     spool: str | os.PathLike[str] | None
     spool_bytes: int
     logger: logging.Logger

@@ -32,6 +32,7 @@ class Batch:
         "frames",
         "kept",
         "last_error",
+        "links",
         "opened",
         "out",
         "outcome",
@@ -71,6 +72,8 @@ class Batch:
         self.unanswered = False
         """Whether it is on its way and may have arrived."""
         self.possible_duplicate = False
+        self.links: dict[int, object] | None = None
+        """The spans in which its events were accepted, for traces."""
         # What `broker` remembers of it.
         self.refusals = 0
         self.strikes = 0
@@ -170,6 +173,7 @@ _PAST = (
     "first_failure",
     "kept",
     "last_error",
+    "links",
     "out",
     "possible_duplicate",
     "refusals",

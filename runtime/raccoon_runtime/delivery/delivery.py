@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
-from .. import process
+from .. import process, telemetry
 from ..deadline import deadline
 from ..envelope import Ack
 from ..errors import DroppedError, SendError, SendTimeoutError, UndeliveredError
@@ -61,6 +61,8 @@ class Delivery:
         self._streams: WeakSet[AckStream | SyncAckStream] = WeakSet()
         self._flushes: list[Flush] = []
         self._closing: asyncio.Future[list[Undelivered]] | None = None
+        self._watch: telemetry.Watch | None = None
+        self._tracing: telemetry.Tracing | None = None
         self._spool: Spool | None = None
         self._queue = self._make_queue()
         self._dispatcher = Dispatcher(
@@ -94,16 +96,25 @@ class Delivery:
         """Live on the running loop; what was accepted before goes out."""
         if self.handle.bind():
             _unclosed[self] = process.generation()
+            self._observe()
             if self._spool is not None:
                 self._spool.start()
             if self._queue:
                 self._window.wake()
+
+    def _observe(self) -> None:
+        if self._options.telemetry:
+            address = self.transport.address
+            self._watch = telemetry.watch(self.stats, address)
+            self._tracing = self._dispatcher.tracing = telemetry.tracing(address)
 
     # --- in ---------------------------------------------------------------------------
 
     def accept(self, frame: bytes) -> Place | None:
         """Accept a framed event and return where it is; None when there is no room for it now."""
         place = self._queue.put(frame)
+        if self._tracing is not None and place is not None:
+            self._tracing.note(place[0])
         if place is None and self._options.overflow != "wait":
             return self._dropped(frame)
         return place
@@ -114,6 +125,9 @@ class Delivery:
         while len(places) < len(frames) and self._options.overflow != "wait":
             places.append(self._dropped(frames[len(places)]))
             places += self._queue.put_all(frames[len(places) :])
+        if self._tracing is not None:
+            for batch in dict.fromkeys(batch for batch, _ in places):
+                self._tracing.note(batch)
         return places
 
     def _dropped(self, frame: bytes) -> Place:
@@ -271,7 +285,7 @@ class Delivery:
                 await self._end_spool()
                 left = self._abandon(UndeliveredError())
                 await self._part(end)
-                _unclosed.pop(self, None)
+                self._end()
                 self._closing.set_result(left)
         return left
 
@@ -282,6 +296,11 @@ class Delivery:
             self._spool.end(partial(wake, loop, ended))
             if not await came(ended, _CLOSING):
                 self._options.logger.warning("closed while the spool's disk was still at work")
+
+    def _end(self) -> None:
+        _unclosed.pop(self, None)
+        if self._watch is not None:
+            self._watch.close()
 
     def report_lost(self, pending: int) -> None:
         """Say that the interpreter ends before these were acknowledged."""
@@ -343,7 +362,10 @@ class Delivery:
 
     def _settled(self, batch: Batch, outcome: Ack | SendError) -> None:
         if isinstance(outcome, Ack):
-            self._counters.latency.add(time.monotonic() - batch.opened, batch.count)
+            taken = time.monotonic() - batch.opened
+            self._counters.latency.add(taken, batch.count)
+            if self._watch is not None:
+                self._watch.acknowledged(taken)
         elif self._options.on_failure is not None:
             for dead in self._undelivered(batch, outcome):
                 self.handle.callbacks.run(partial(self._options.on_failure, dead))
@@ -374,7 +396,7 @@ class Delivery:
     def _killed(self) -> None:
         """The loop ends without a close: say what is lost, rather than leave it in limbo."""
         self._queue.close()
-        _unclosed.pop(self, None)
+        self._end()
         if self._spool is not None:
             ended = threading.Event()
             self._spool.end(ended.set)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from ..envelope import Ack
 from ..errors import AnswerError, IdentityTakenError, PublishError, SendError, TooLargeError
 from ..retry import Retry
+from ..telemetry import Tracing
 from ..transports.base import Transport
 from .batch import Batch
 from .broker import Broker, Verdict
@@ -58,6 +59,7 @@ class Dispatcher:
             {}
         )
         self._proven = False
+        self.tracing: Tracing | None = None
         self.wake_all: Callable[[], None] = lambda: None
         self.killed: Callable[[], None] = lambda: None
 
@@ -80,7 +82,7 @@ class Dispatcher:
         self._counters.retries += batch.attempts > 1
         batch.unanswered = True
         try:
-            ack = await self._transport.send(batch.req_guid, batch.body())
+            ack = await self._send(batch)
         except SendError as error:
             self._failed(batch, error)
         except Exception as error:  # a transport of the user's own may raise anything
@@ -89,6 +91,12 @@ class Dispatcher:
             self._failed(batch, told)
         else:
             self._delivered(batch, ack)
+
+    async def _send(self, batch: Batch) -> Ack:
+        if self.tracing is None:
+            return await self._transport.send(batch.req_guid, batch.body())
+        with self.tracing.request(batch):
+            return await self._transport.send(batch.req_guid, batch.body())
 
     # --- what the delivery asks ---------------------------------------------------------
 

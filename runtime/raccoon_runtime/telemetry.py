@@ -1,0 +1,211 @@
+"""OpenTelemetry's metrics and traces, where that package is installed; without it nothing happens.
+
+Metrics are the counts of `stats()`, by the client's address. Each request is a span, linked to the
+spans in which its events were accepted, and REST and gRPC carry its context on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from . import process
+from .errors import SendError
+
+if TYPE_CHECKING:
+    from .delivery.batch import Batch
+    from .delivery.stats import Stats
+
+SCOPE = "raccoon_runtime"
+
+# Instrument → kind, unit, description, and how it is read from a snapshot.
+_Reading = Callable[["Stats"], float]
+COUNTERS: Mapping[str, tuple[str, str, _Reading]] = {
+    "raccoon.client.requests": (
+        "{request}",
+        "Requests sent, retries included",
+        lambda s: s.requests,
+    ),
+    "raccoon.client.retries": ("{request}", "Requests sent again", lambda s: s.retries),
+    "raccoon.client.connections": ("{connection}", "Connections opened", lambda s: s.connections),
+    "raccoon.client.duplicates": (
+        "{event}",
+        "Events acknowledged that may have been published before",
+        lambda s: s.possible_duplicates,
+    ),
+}
+GAUGES: Mapping[str, tuple[str, str, _Reading]] = {
+    "raccoon.client.pending": ("{event}", "Events without an outcome", lambda s: s.pending),
+    "raccoon.client.pending.size": ("By", "Bytes of these", lambda s: s.pending_bytes),
+    "raccoon.client.spooled": (
+        "{event}",
+        "Events of these that lie in the spool",
+        lambda s: s.spooled,
+    ),
+    "raccoon.client.oldest": ("s", "Age of the oldest of these", lambda s: s.oldest),
+    "raccoon.client.in_flight": ("{request}", "Requests on their way", lambda s: s.in_flight),
+}
+EVENTS = "raccoon.client.events"
+DURATION = "raccoon.client.duration"
+
+
+class Watch:
+    """One client's place among the metrics, for as long as it is open."""
+
+    def __init__(self, meters: _Meters, read: Callable[[], Stats], address: str) -> None:
+        self._meters = meters
+        self.read = read
+        self.attributes = {"raccoon.address": address}
+        self.generation = process.generation()
+
+    def acknowledged(self, seconds: float) -> None:
+        """Record how long a request's oldest event took, from its acceptance on."""
+        self._meters.duration.record(seconds, self.attributes)
+
+    def close(self) -> None:
+        """Let its counts stand as they are."""
+        self._meters.forget(self)
+
+
+class _Meters:
+    """The process's instruments, read from all clients that are open."""
+
+    def __init__(self, metrics: Any) -> None:
+        self._observation = metrics.Observation
+        self._lock = threading.Lock()
+        self._open: list[Watch] = []
+        self._ended: list[tuple[Mapping[str, str], Stats]] = []
+        meter = metrics.get_meter(SCOPE)
+        self.duration = meter.create_histogram(
+            DURATION, "s", "From an event's acceptance to its ack, by request"
+        )
+        told = "Events that have their outcome"
+        meter.create_observable_counter(EVENTS, [self._events], "{event}", told)
+        for name, (unit, told, reading) in COUNTERS.items():
+            meter.create_observable_counter(name, [self._counter(reading)], unit, told)
+        for name, (unit, told, reading) in GAUGES.items():
+            meter.create_observable_gauge(name, [self._gauge(reading)], unit, told)
+
+    def watch(self, read: Callable[[], Stats], address: str) -> Watch:
+        made = Watch(self, read, address)
+        with self._lock:
+            self._open.append(made)
+        return made
+
+    def forget(self, watch: Watch) -> None:
+        with self._lock:
+            if watch in self._open:
+                self._open.remove(watch)
+                self._ended.append((watch.attributes, watch.read()))
+
+    def _snapshots(self, *, ended: bool) -> list[tuple[Mapping[str, str], Stats]]:
+        with self._lock:
+            here = [w for w in self._open if w.generation == process.generation()]
+            past = list(self._ended) if ended else []
+        return [*past, *((watch.attributes, watch.read()) for watch in here)]
+
+    def _counter(self, reading: _Reading) -> Callable[[Any], Iterable[Any]]:
+        return lambda options: self._sums([(a, reading(s)) for a, s in self._snapshots(ended=True)])
+
+    def _gauge(self, reading: _Reading) -> Callable[[Any], Iterable[Any]]:
+        return lambda options: self._sums(
+            [(a, reading(s)) for a, s in self._snapshots(ended=False)]
+        )
+
+    def _events(self, options: Any) -> Iterable[Any]:
+        found: list[tuple[Mapping[str, str], float]] = []
+        for attributes, stats in self._snapshots(ended=True):
+            found.append(({**attributes, "outcome": "delivered"}, stats.delivered))
+            for error, count in stats.failures.items():
+                found.append(({**attributes, "outcome": "failed", "error.type": error}, count))
+        return self._sums(found)
+
+    def _sums(self, found: Iterable[tuple[Mapping[str, str], float]]) -> Iterable[Any]:
+        """One observation for each set of attributes: several clients may share an address."""
+        sums: dict[tuple[tuple[str, str], ...], float] = {}
+        for attributes, value in found:
+            key = tuple(attributes.items())
+            sums[key] = sums.get(key, 0) + value
+        return [self._observation(value, dict(key)) for key, value in sums.items()]
+
+
+@lru_cache
+def _meters() -> _Meters | None:
+    try:
+        from opentelemetry import metrics
+    except ImportError:
+        return None
+    return _Meters(metrics)
+
+
+def watch(read: Callable[[], Stats], address: str) -> Watch | None:
+    """Have a client's counts observed; None without OpenTelemetry."""
+    meters = _meters()
+    return None if meters is None else meters.watch(read, address)
+
+
+class Tracing:
+    """Spans for the requests of one client."""
+
+    def __init__(self, trace: Any, address: str) -> None:
+        self._trace = trace
+        self._tracer = trace.get_tracer(SCOPE)
+        self._address = address
+
+    def note(self, batch: Batch) -> None:
+        """Link a batch to the span in which an event of it is accepted."""
+        context = self._trace.get_current_span().get_span_context()
+        if context.is_valid:
+            if batch.links is None:
+                batch.links = {}
+            batch.links[context.span_id] = context
+
+    @contextmanager
+    def request(self, batch: Batch) -> Generator[None]:
+        """A span around one attempt to send a batch."""
+        links = [self._trace.Link(context) for context in (batch.links or {}).values()]
+        attributes = {
+            "messaging.system": "raccoon",
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.batch.message_count": batch.count,
+            "messaging.message.conversation_id": batch.req_guid,
+            "server.address": self._address,
+        }
+        kind = self._trace.SpanKind.PRODUCER
+        with self._tracer.start_as_current_span(
+            "send raccoon", kind=kind, links=links, attributes=attributes, record_exception=False
+        ) as span:
+            try:
+                yield
+            except SendError as error:
+                # Nothing that a server wrote, and no header, gets into a trace.
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(self._trace.StatusCode.ERROR, error.brief())
+                raise
+
+
+def tracing(address: str) -> Tracing | None:
+    """Return what makes spans; None without OpenTelemetry, or while no provider is set."""
+    try:
+        from opentelemetry import trace
+    except ImportError:
+        return None
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return None
+    return Tracing(trace, address)
+
+
+def propagated() -> dict[str, str]:
+    """Return the headers that carry the current span's context on; none outside of one."""
+    try:
+        from opentelemetry import propagate, trace
+    except ImportError:
+        return {}
+    headers: dict[str, str] = {}
+    if trace.get_current_span().get_span_context().is_valid:
+        propagate.inject(headers)
+    return headers

@@ -1,0 +1,136 @@
+"""Metrics and traces as an application with OpenTelemetry's SDK sees them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+from raccoon_runtime.collector import Collector
+
+pytest.importorskip("opentelemetry.sdk")
+
+SETUP = """
+import asyncio, json, sys
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+reader, spans = InMemoryMetricReader(), InMemorySpanExporter()
+metrics.set_meter_provider(MeterProvider([reader]))
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(spans))
+trace.set_tracer_provider(provider)
+
+from generated import AsyncEventClient, EventClient, PageEvent
+
+def points():
+    found = {}
+    for scope in reader.get_metrics_data().resource_metrics[0].scope_metrics:
+        for metric in scope.metrics:
+            for point in metric.data.data_points:
+                value = getattr(point, "value", None)
+                if value is None:
+                    value = point.count
+                found.setdefault(metric.name, []).append([dict(point.attributes), value])
+    return found
+"""
+
+
+def run(code: str, *arguments: str) -> Any:
+    """What the program prints, which is JSON; providers can be set once in a process."""
+    program = SETUP + textwrap.dedent(code)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_metrics_are_those_of_stats() -> None:
+    with Collector.in_thread() as collector:
+        found = run(
+            """
+            with EventClient.connect(sys.argv[1]) as one, EventClient.connect(sys.argv[1]) as other:
+                for client in (one, other):
+                    client.send([PageEvent(event_name="x")] * 3)
+                open_ = points()
+            closed = points()
+            print(json.dumps([open_, closed]))
+            """,
+            collector.http_url,
+        )
+    address = collector.http_url
+    for points in found:
+        delivered = [{"raccoon.address": address, "outcome": "delivered"}, 6]
+        assert points["raccoon.client.events"] == [delivered]
+        assert points["raccoon.client.requests"] == [[{"raccoon.address": address}, 2]]
+        assert points["raccoon.client.duration"] == [[{"raccoon.address": address}, 2]]
+    assert found[0]["raccoon.client.pending"] == [[{"raccoon.address": address}, 0]]
+    assert "raccoon.client.pending" not in found[1]
+
+
+def test_failures_are_counted_by_their_error() -> None:
+    found = run("""
+        with EventClient.connect("http://127.0.0.1:9/", retry_count=0) as client:
+            try:
+                client.send_page_event(event_name="x")
+            except Exception:
+                pass
+        print(json.dumps(points()["raccoon.client.events"]))
+    """)
+    outcomes = {(a["outcome"], a.get("error.type")): count for a, count in found}
+    assert outcomes == {("delivered", None): 0, ("failed", "ConnectError"): 1}
+
+
+@pytest.mark.parametrize("transport", ["ws", "rest", "grpc"])
+def test_a_request_is_a_span_linked_to_where_its_events_came_from(transport: str) -> None:
+    with Collector.in_thread() as collector:
+        urls = {"ws": collector.ws_url, "rest": collector.http_url, "grpc": collector.grpc_url}
+        made = run(
+            """
+            async def main():
+                tracer = trace.get_tracer("app")
+                async with AsyncEventClient.connect(sys.argv[1]) as client:
+                    with tracer.start_as_current_span("one"):
+                        one = await client.submit(PageEvent(event_name="1"))
+                    with tracer.start_as_current_span("two"):
+                        two = await client.submit(PageEvent(event_name="2"))
+                    await client.flush()
+            asyncio.run(main())
+            print(json.dumps([
+                {
+                    "name": span.name,
+                    "id": span.context.span_id,
+                    "kind": span.kind.name,
+                    "links": [link.context.span_id for link in span.links],
+                    "attributes": dict(span.attributes),
+                }
+                for span in spans.get_finished_spans()
+            ]))
+            """,
+            urls[transport],
+        )
+    by_name = {span["name"]: span for span in made}
+    sends = [span for span in made if span["name"] == "send raccoon"]
+    linked = sorted(link for span in sends for link in span["links"])
+    assert linked == sorted([by_name["one"]["id"], by_name["two"]["id"]])
+    assert all(span["kind"] == "PRODUCER" for span in sends)
+    assert sum(s["attributes"]["messaging.batch.message_count"] for s in sends) == 2
+
+
+def test_it_can_be_switched_off() -> None:
+    found = run("""
+        with EventClient.connect("null://", telemetry=False) as client:
+            client.send_page_event(event_name="x")
+        data = reader.get_metrics_data()
+        print(json.dumps([data is None, len(spans.get_finished_spans())]))
+    """)
+    assert found == [True, 0]
