@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
+from .deadline import deadline
 from .errors import ConfigError, HeadersError
 
 Headers: TypeAlias = (
@@ -22,11 +23,15 @@ _RESERVED = {
     "content-encoding",
     "content-length",
     "content-type",
+    "expect",
+    "te",
+    "trailer",
     "transfer-encoding",
     "upgrade",
 }
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# RFC 9110's field value without its obsolete part, whose encoding nobody agrees on.
+_VALUE = re.compile(r"[\t -~]*")
 _GRPC_NAME = re.compile(r"[0-9a-z_.-]+")
 _GRPC_VALUE = re.compile(r"[ -~]+")
 
@@ -39,19 +44,21 @@ def checked(headers: Any, argument: str = "headers") -> dict[str, str]:
         raise ConfigError(
             f"a mapping of names to values belongs here, not {_kind(headers)}", argument=argument
         )
+    given: Mapping[Any, Any] = headers
     found: dict[str, str] = {}
-    for name, value in headers.items():
+    for name, value in given.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ConfigError(f"{name!r} is no header name", argument=argument)
         if not isinstance(value, str):
             raise ConfigError(f"{name}: a value is text, not {_kind(value)}", argument=argument)
-        if _CONTROL.search(value):
-            raise ConfigError(
-                f"{name}: a value holds no newline or control character", argument=argument
-            )
+        if not _VALUE.fullmatch(value):
+            told = "a value holds printable ASCII, and no newline or control character"
+            raise ConfigError(f"{name}: {told}", argument=argument)
         if name.lower() in _RESERVED or name.lower().startswith("sec-websocket-"):
             raise ConfigError(f"{name} is the client's own to write", argument=argument)
         found[name] = value
+    if len(found) > len({name.lower() for name in found}):
+        raise ConfigError("one name is given twice, its case aside", argument=argument)
     return found
 
 
@@ -62,10 +69,11 @@ def checked_for_grpc(headers: Mapping[str, str], argument: str = "headers") -> d
     found: dict[str, str] = {}
     for name, value in headers.items():
         key = name.lower()
-        if key in ("te", "user-agent") or key.startswith("grpc-") or key.endswith("-bin"):
+        if key in ("host", "user-agent") or key.startswith("grpc-") or key.endswith("-bin"):
             raise ConfigError(f"{name} cannot be sent over gRPC", argument=argument)
         if not _GRPC_NAME.fullmatch(key) or not _GRPC_VALUE.fullmatch(value):
-            raise ConfigError(f"{name}: gRPC takes printable ASCII only", argument=argument)
+            told = "gRPC takes printable ASCII only, and nothing empty"
+            raise ConfigError(f"{name}: {told}", argument=argument)
         found[key] = value
     return found
 
@@ -77,6 +85,8 @@ def _kind(value: object) -> str:
 class HeaderSource:
     """Gives the headers of a connection or a request: the caller's, and the identity when the
     caller sends none.
+
+    A function of the caller's that is awaited gets `patience` seconds.
     """
 
     def __init__(
@@ -85,6 +95,7 @@ class HeaderSource:
         identity_header: str | None,
         client_name: str,
         userinfo: str | None = None,
+        patience: float = 5.0,
     ) -> None:
         self.varies = callable(headers)
         self._make = headers if callable(headers) else None
@@ -92,6 +103,7 @@ class HeaderSource:
         self._identity_header = identity_header
         self._client_name = client_name
         self._userinfo = userinfo
+        self._patience = patience
 
     def new_identity(self) -> str:
         """Return an identity that nobody else has: the client's name and a random suffix."""
@@ -111,6 +123,9 @@ class HeaderSource:
     async def _made(self, make: Callable[[], Any]) -> dict[str, str]:
         try:
             made = make()
-            return checked(await made if inspect.isawaitable(made) else made)
+            if inspect.isawaitable(made):
+                async with deadline(self._patience):
+                    made = await made
+            return checked(made)
         except Exception as error:
             raise HeadersError(type(error).__name__) from error

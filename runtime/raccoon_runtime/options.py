@@ -61,7 +61,7 @@ def _count(least: int, *, none: bool = False) -> Callable[[str, Any], Any]:
     return check
 
 
-def _is(kind: type, told: str, *, none: bool = False) -> Callable[[str, Any], Any]:
+def _is(kind: Any, told: str, *, none: bool = False) -> Callable[[str, Any], Any]:
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, kind) and not (none and value is None):
             raise ConfigError(f"{told} belongs here, not {type(value).__name__}", argument=name)
@@ -98,12 +98,6 @@ def _one_of(*values: str) -> Callable[[str, Any], Any]:
 def _function(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise ConfigError(f"a function belongs here, not {type(value).__name__}", argument=name)
-    return value
-
-
-def _path(name: str, value: Any) -> Any:
-    if value is not None and not isinstance(value, (str, os.PathLike)):
-        raise ConfigError(f"a path belongs here, not {type(value).__name__}", argument=name)
     return value
 
 
@@ -174,7 +168,9 @@ class ClientOptions(_Options):
     on_failure: Callable[[Undelivered], object] | None = _option(None, _function)
     max_event_bytes: int = _option(900_000, _count(1))
     telemetry: bool = _option(True, _is(bool, "True or False"))
-    spool: str | os.PathLike[str] | None = _option(None, _path)
+    spool: str | os.PathLike[str] | None = _option(
+        None, _is((str, os.PathLike), "a path", none=True)
+    )
     spool_bytes: int = _option(1 << 30, _count(1))
     logger: logging.Logger = _option(LOGGER, _is(logging.Logger, "a logging.Logger"))
 

@@ -1,4 +1,4 @@
-"""The transports, and which of them an address asks for. Each is imported when it is first needed."""
+"""The transports, and which of them an address asks for, imported when first needed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def transport_for(
     """Return the transport for one address or several; ConfigError when something is wrong."""
     if isinstance(urls, str) or not isinstance(cast(object, urls), Sequence):
         if spread:
-            raise ConfigError("there is one address; a list of them can be spread", argument="spread")
+            raise ConfigError(
+                "there is one address; a list of them can be spread", argument="spread"
+            )
         return make_transport(urls, **options)
     return SeveralTransports([make_transport(url, **options) for url in urls], spread=spread)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import ConfigError
 
@@ -16,14 +16,16 @@ EVENTS_PATH = "/api/v1/events"
 class Address:
     """Where to send. `userinfo` is the Authorization header that the URL's user and password make,
     if it has any.
+
+    Its text and its repr hold neither that nor the query, which may be secrets.
     """
 
     scheme: str
     host: str
     port: int
     path: str
-    query: str
-    userinfo: str | None
+    query: str = field(repr=False)
+    userinfo: str | None = field(repr=False)
 
     @property
     def secure(self) -> bool:
@@ -58,11 +60,11 @@ def parse_address(
         )
     if not url.strip():
         raise ConfigError(f"the address is missing; it starts with {told}", argument=argument)
-    if any(char.isspace() or ord(char) < 32 for char in url):
-        raise ConfigError("a URL holds no white space", argument=argument)
+    if not url.isprintable() or " " in url:
+        raise ConfigError("a URL holds no white space or control character", argument=argument)
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        port = parts.port
     except ValueError:  # its text may hold a part of a password
         raise ConfigError(
             "not a URL: the host or the port is malformed", argument=argument
@@ -72,19 +74,37 @@ def parse_address(
         raise ConfigError(
             f"unknown scheme {scheme!r}; the address starts with {told}", argument=argument
         )
-    if not host or not _plain(host):
-        raise ConfigError("the address names no host", argument=argument)
+    host = _host(parts.hostname or "")
     if parts.fragment:
         raise ConfigError("an address has no fragment (#…)", argument=argument)
     port = schemes[scheme] if port is None else port
-    if not port:
+    if port is None:
         raise ConfigError(f"{scheme}:// needs a port; a Raccoon's is 8081", argument=argument)
+    if port == 0:
+        raise ConfigError("a port is 1 to 65535", argument=argument)
     path = default_path if parts.path in ("", "/") else parts.path
-    return Address(scheme, host, port, path, parts.query, _basic(parts.username, parts.password))
+    userinfo = _basic(parts.username, parts.password)
+    return Address(scheme, host, port, _ascii(path), _ascii(parts.query), userinfo)
 
 
-def _plain(host: str) -> bool:
-    return not set(host) & set('/\\?#@<>^`{|}%"') and host.strip(".") != ""
+def _host(name: str) -> str:
+    """Return the host's name as DNS knows it; ConfigError when it is none."""
+    if not name.strip("."):
+        raise ConfigError("the address names no host", argument="url")
+    try:
+        host = name if ":" in name else name.encode("idna").decode()
+    except (
+        UnicodeError
+    ):  # an empty label, or one that is too long; a look-up would fail with it too
+        host = "%"
+    if not set('/\\?#@<>^`{|}%"').isdisjoint(host):
+        raise ConfigError("the host is malformed", argument="url")
+    return host
+
+
+def _ascii(part: str) -> str:
+    """Return it with what is not ASCII escaped; what is stays as it was given."""
+    return quote(part, safe="".join(map(chr, range(33, 127))))
 
 
 def _basic(user: str | None, password: str | None) -> str | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from ..envelope import Ack, Code, Status
 from ..errors import (
     AnswerError,
+    AuthError,
     ConnectionLimitError,
     IdentityTakenError,
     PublishError,
     RejectedError,
     SendError,
 )
+from ..headers import HeaderSource
+from ..options import TransportOptions
 from ..wires import Wire
+from .address import Address
 
 # Raccoon's own codes; anything else is no answer of a Raccoon's.
 CODES: dict[Code, tuple[type[SendError], Literal["no", "possibly"]]] = {
@@ -73,15 +77,66 @@ class Transport(Protocol):
         ...
 
 
+class NetworkTransport:
+    """What the transports over a network have in common: all but how a request goes out."""
+
+    usual_in_flight: ClassVar[int] = 4
+    usual_batch_bytes: ClassVar[int] = 512 << 10
+
+    def __init__(self, address: Address, options: TransportOptions) -> None:
+        self._address = address
+        self._options = options
+        self._source = HeaderSource(
+            options.headers,
+            options.identity_header,
+            options.client_name,
+            address.userinfo,
+            options.connect_timeout,
+        )
+        self._connections = 0
+
+    @property
+    def wire(self) -> Wire:
+        """The form of requests."""
+        return self._options.wire
+
+    @property
+    def address(self) -> str:
+        """Where it sends to."""
+        return str(self._address)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests at once."""
+        told = self._options.in_flight
+        return self.usual_in_flight if told is None else told
+
+    @property
+    def batch_bytes(self) -> int:
+        """How large a request of several events should be at most."""
+        return self.usual_batch_bytes
+
+    @property
+    def connections(self) -> int:
+        """How many connections it has opened so far."""
+        return self._connections
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.address}>"
+
+    def _may_refresh(self, error: AuthError) -> bool:
+        """Whether the credentials were refused and there are fresh ones to try."""
+        return self._source.varies and error.status in (401, "UNAUTHENTICATED")
+
+
 def judge(answer: Ack, req_guid: str, status: int | None = None) -> Ack:
     """Return the answer when it says yes to this request; SendError otherwise."""
     if answer.code is Code.CODE_OK and answer.status is not Status.STATUS_ERROR:
         if answer.req_guid == req_guid:
             return answer
         # What the server answers when it found no guid: then it found no events either.
-        raise AnswerError(
-            "it is not to this request", req_guid=req_guid, status=status, persisted="possibly"
-        )
+        told = "its answer is to another request"
+        raise AnswerError(told, req_guid=req_guid, status=status, persisted="possibly")
     raise refusal(answer, req_guid, status)
 
 

@@ -1,21 +1,17 @@
-"""One WebSocket connection: its reader, its pings, and the requests that wait on it for their
-answers.
-"""
+"""One WebSocket connection, and the requests that wait on it for their answers."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import socket
+from collections.abc import Iterable
+from typing import Any
 
 import aiohttp
 
-from ..deadline import deadline
 from ..envelope import Ack, Code
 from ..errors import (
     AckTimeoutError,
-    ConnectError,
+    AnswerError,
     ConnectionLostError,
     DecodeError,
     RejectedError,
@@ -24,236 +20,169 @@ from ..errors import (
 from ..options import TransportOptions
 from ..wires import JSON_WIRE, PROTO_WIRE, Wire
 from .base import refusal
-from .http_edge import map_error
+from .http_errors import map_error
+from .ws_clock import Clock
+from .ws_frames import BINARY, CLOSE, NO_STATUS, NORMAL, PING, PONG, TEXT, FrameError
+from .ws_refusals import Refusals
+from .ws_socket import Socket
 
-# Codes that speak of the connection, whatever request they came after. The frame is PROTO even to a
-# JSON client.
-_REFUSALS = (Code.CODE_MAX_CONNECTION_LIMIT_REACHED, Code.CODE_MAX_USER_LIMIT_REACHED)
+# Codes that speak of the connection. The frame is PROTO even to a JSON client.
+_NOT_ADMITTED = (Code.CODE_MAX_CONNECTION_LIMIT_REACHED, Code.CODE_MAX_USER_LIMIT_REACHED)
 _FAREWELL = 2.0  # what the closing handshake gets, in seconds
 
 
 class Connection:
     """Open until it ends, by whichever side; it is never used again then."""
 
-    def __init__(
-        self,
-        socket: aiohttp.ClientWebSocketResponse,
-        session: aiohttp.ClientSession,
-        options: TransportOptions,
-        address: str,
-    ) -> None:
-        self._ws = socket
-        self._session = session
+    def __init__(self, socket: Socket, options: TransportOptions) -> None:
+        self._socket = socket
         self._options = options
-        self._address = address
-        self._log: logging.Logger = options.logger
         self._loop = asyncio.get_running_loop()
-        self._opcode = aiohttp.WSMsgType.TEXT if options.wire.text else aiohttp.WSMsgType.BINARY
-        self._pending: dict[str, asyncio.Future[Ack]] = {}
-        self._pong: asyncio.Future[None] | None = None
-        self._unblamed = 0
-        self._calm = asyncio.Event()
-        self._calm.set()
-        self._closing = False
+        self._kind = TEXT if options.wire.text else BINARY
+        # In the order in which they went out, each with the time of that. One whose sender gave up
+        # stays: the server may still answer it, and must not get it again meanwhile.
+        self._waiting: dict[str, tuple[asyncio.Future[Ack], float]] = {}
+        self._refusals = Refusals()
+        self._admitted: asyncio.Future[None] = self._loop.create_future()
         self.ended: SendError | None = None
         """Why it is over; None while it is open."""
-        self.reader = self._loop.create_task(self._read(), name="raccoon-reader")
-        self._pinger: asyncio.Task[None] | None = None
+        self._clock = Clock(socket, options, self._overdue, self._lose)
+        socket.listen(self._heard, self._lost)
 
     async def admitted(self) -> None:
         """Return when the server has let the connection in: it answers a ping only then, and
         refuses after the 101.
         """
         try:
-            await self._ping(self._options.connect_timeout)
+            if self.ended is None:
+                self._socket.put(PING, b"")
+            await self._admitted
         except BaseException:
-            self._end(ConnectError("given up"))
-            await asyncio.wait([self.reader])
+            self._lose(ConnectionLostError("given up"))
             raise
-        self._pinger = self._loop.create_task(self._keep_alive(), name="raccoon-pinger")
 
     async def request(self, req_guid: str, body: bytes) -> Ack:
-        """Send a request and return its answer, whatever that says; SendError when none comes."""
-        while not self._calm.is_set():
-            await self._calm.wait()
-        if req_guid in self._pending:
-            self._end(ConnectionLostError("left, to send a request again"))
+        """Send a request and return its answer, whatever that says; SendError when none comes.
+
+        One that is unanswered here is not sent again: its answer is waited for.
+        """
         if self.ended is not None:
             raise self.ended.about(req_guid, "no")
+        earlier = self._waiting.get(req_guid)
+        if earlier is not None:
+            return await self._share(req_guid, *earlier)
         answer: asyncio.Future[Ack] = self._loop.create_future()
-        self._pending[req_guid] = answer
-        timer = self._loop.call_later(self._options.ack_timeout, self._overdue, req_guid)
+        self._waiting[req_guid] = answer, self._loop.time()
         try:
-            await self._write(body, req_guid)
-            return await answer
-        finally:
-            timer.cancel()
-            # When the wait was given up, the guid stays unanswered here.
-            if not answer.cancel() and not answer.cancelled():
-                answer.exception()
+            self._socket.put(self._kind, body, more=len(self._waiting) > 1)
+        except aiohttp.ClientError as error:
+            del self._waiting[req_guid]
+            told = map_error(error)
+            self._lose(told)
+            raise told.about(req_guid, "no") from error
+        return await answer
 
     async def close(self) -> None:
         """Say goodbye, with code 1000, and end."""
-        self._closing = True
-        if self._pinger is not None:
-            self._pinger.cancel()
-        if self.ended is None:
-            await self._hang_up()
-            self._end(ConnectionLostError("closed by this side", persisted="possibly"))
-        done, _ = await asyncio.wait([self.reader], timeout=_FAREWELL)
-        if not done:
-            self._cut()
-            self.reader.cancel()
-            await asyncio.wait([self.reader])
-
-    async def _write(self, body: bytes, req_guid: str) -> None:
+        self._socket.part(NORMAL)
+        self._end(ConnectionLostError("closed by this side"))
         try:
-            async with deadline(self._options.write_timeout):
-                await self._ws.send_frame(body, self._opcode)
-        except asyncio.TimeoutError as error:
-            self._end(ConnectionLostError("the server does not read"))
-            raise ConnectionLostError(
-                "the server does not read", req_guid=req_guid, persisted="possibly"
-            ) from error
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            told = map_error(error)
-            self._end(told)
-            raise told.about(req_guid) from error
-
-    async def _read(self) -> None:
-        lost: SendError = ConnectionLostError("end of the stream", persisted="possibly")
-        try:
-            while self.ended is None:
-                message = await self._ws.receive()
-                if message.type is aiohttp.WSMsgType.BINARY:
-                    self._take(PROTO_WIRE, message.data)
-                elif message.type is aiohttp.WSMsgType.TEXT:
-                    self._take(JSON_WIRE, message.data.encode())
-                elif message.type is aiohttp.WSMsgType.PONG:
-                    self._ponged()
-                elif message.type is aiohttp.WSMsgType.PING:
-                    await self._ws.pong(message.data)
-                elif message.type is aiohttp.WSMsgType.CLOSE:
-                    # Here, for `close_code` may say 1006 after a 1008.
-                    lost = ConnectionLostError(
-                        "closed by the server", status=message.data, persisted="possibly"
-                    )
-                    break
-                elif message.type is aiohttp.WSMsgType.ERROR:
-                    lost = map_error(message.data)
-                    lost.__cause__ = message.data
-                    break
-                else:
-                    break
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            lost = map_error(error)
-            lost.__cause__ = error
+            await asyncio.wait([self._socket.gone], timeout=_FAREWELL)
         finally:
-            self._end(lost)
-            await self._hang_up()
-            await self._session.close()
+            self._socket.abort()
+        await self._socket.gone
 
-    def _take(self, wire: Wire, data: bytes) -> None:
-        try:
-            answer = wire.response(data)
-        except DecodeError:
-            self._log.warning("%s sent a frame that is no answer; passed over", self._address)
-            return
-        if answer.code in _REFUSALS:
-            self._end(refusal(answer, answer.req_guid))
-            return
-        waiting = self._pending.pop(answer.req_guid, None)
-        if waiting is not None:
-            if not waiting.done():
-                waiting.set_result(answer)
-        elif not answer.req_guid and answer.code is Code.CODE_BAD_REQUEST:
-            self._unblamed += 1
-            self._calm.clear()
-        self._blame(answer)
+    async def _share(self, req_guid: str, first: asyncio.Future[Ack], since: float) -> Ack:
+        if first.done():  # its sender gave up
+            answer: asyncio.Future[Ack] = self._loop.create_future()
+            self._waiting[req_guid] = answer, since
+            return await answer
+        await asyncio.wait([first])
+        return await self.request(req_guid, b"") if first.cancelled() else first.result()
 
-    def _blame(self, answer: Ack) -> None:
-        """Find whose request it was that could not be read: the answer does not say.
+    # --- what comes in --------------------------------------------------------------------
 
-        Nothing more is sent meanwhile. The others get their answers, so when as many wait as were
-        refused, it was those.
-        """
-        if self._unblamed and len(self._pending) <= self._unblamed:
-            for req_guid, waiting in self._pending.items():
-                if not waiting.done():
-                    told = answer.reason if not answer.req_guid else "cannot deserialize request"
-                    waiting.set_exception(
-                        RejectedError(told, req_guid=req_guid, code=Code.CODE_BAD_REQUEST)
-                    )
-            self._pending.clear()
-            self._unblamed = 0
-            self._calm.set()
-
-    def _overdue(self, req_guid: str) -> None:
-        waiting = self._pending.pop(req_guid, None)
-        seconds = f"{self._options.ack_timeout:g} s"
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(AckTimeoutError(seconds, req_guid=req_guid, persisted="possibly"))
-        self._end(
-            ConnectionLostError(
-                f"another request had no answer for {seconds}", persisted="possibly"
-            )
-        )
-
-    async def _keep_alive(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(self._options.ping_interval)
-                await self._ping(self._options.pong_timeout)
-        except SendError as error:
-            self._end(error)
-
-    async def _ping(self, patience: float) -> None:
-        self._pong = self._loop.create_future()
+    def _heard(self, kind: int, payload: bytes) -> None:
         if self.ended is not None:
-            raise self.ended.about("")
-        try:
-            async with deadline(patience):
-                await self._ws.ping()
-                await self._pong
-        except asyncio.TimeoutError as error:
-            raise ConnectionLostError(
-                f"no pong within {patience:g} s", persisted="possibly"
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise map_error(error) from error
+            if kind == CLOSE:
+                self._socket.abort()
+            return
+        self._clock.heard = True
+        if kind == BINARY:
+            self._take(PROTO_WIRE, payload)
+        elif kind == TEXT:
+            self._take(JSON_WIRE, payload)
+        elif kind == PING:
+            self._socket.put(PONG, payload)
+        elif kind == PONG:
+            if not self._admitted.done():
+                self._admitted.set_result(None)
+        else:
+            code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_STATUS
+            self._socket.part(code)
+            self._lose(ConnectionLostError("closed by the server", status=code))
 
-    def _ponged(self) -> None:
-        if self._pong is not None and not self._pong.done():
-            self._pong.set_result(None)
+    def _lost(self, error: FrameError | None) -> None:
+        told = (
+            ConnectionLostError("end of the stream") if error is None else AnswerError(str(error))
+        )
+        told.__cause__ = error
+        self._lose(told)
+
+    def _take(self, wire: Wire, payload: bytes) -> None:
+        try:
+            answer = wire.response(payload)
+        except DecodeError as error:
+            lost = AnswerError("a frame that is no answer")
+            lost.__cause__ = error
+            self._lose(lost)
+            return
+        req_guid = answer.req_guid
+        waiting = self._waiting.pop(req_guid, None)
+        if waiting is not None:
+            if not waiting[0].done():
+                waiting[0].set_result(answer)
+            if self._refusals:
+                self._blame(self._refusals.answered(req_guid))
+        elif answer.code in _NOT_ADMITTED:
+            self._lose(refusal(answer, req_guid))
+        elif answer.code is Code.CODE_BAD_REQUEST and not req_guid:
+            self._blame(self._refusals.add(self._waiting), answer.reason)
+        # Else it is late, doubled, or to nobody: whoever waited for it has been told.
+
+    def _blame(self, req_guids: Iterable[str], reason: str = "cannot deserialize request") -> None:
+        for req_guid in req_guids:
+            answer, _ = self._waiting.pop(req_guid)
+            _fail(answer, RejectedError(reason, req_guid=req_guid, code=Code.CODE_BAD_REQUEST))
+
+    # --- its end --------------------------------------------------------------------------
+
+    def _overdue(self, now: float) -> SendError | None:
+        for req_guid, (answer, since) in self._waiting.items():
+            if now - since < self._options.ack_timeout:
+                break
+            seconds = f"{self._options.ack_timeout:g} s"
+            _fail(answer, AckTimeoutError(seconds, req_guid=req_guid, persisted="possibly"))
+            return ConnectionLostError(f"another request had no answer for {seconds}")
+        return None
+
+    def _lose(self, error: SendError) -> None:
+        """Tell everyone who waits, and cut the line."""
+        self._end(error)
+        self._socket.abort()
 
     def _end(self, error: SendError) -> None:
-        """Tell everyone who waits, and cut the line; what the peer still gets from it does not
-        count.
-        """
         if self.ended is not None:
             return
         self.ended = error
-        for req_guid, waiting in self._pending.items():
-            if not waiting.done():
-                waiting.set_exception(error.about(req_guid))
-        self._pending.clear()
-        self._calm.set()
-        if self._pong is not None and not self._pong.done():
-            self._pong.set_exception(error)
-            self._pong.exception()  # somebody may not be waiting
-        if self._pinger is not None:
-            self._pinger.cancel()
-        if asyncio.current_task(self._loop) is not self.reader and not self._closing:
-            self._cut()
-            self.reader.cancel()
+        self._clock.stop()
+        waiting, self._waiting = self._waiting, {}
+        for req_guid, (answer, _) in waiting.items():
+            _fail(answer, error.about(req_guid, "possibly"))
+        _fail(self._admitted, error.about("", "no"))
 
-    def _cut(self) -> None:
-        line = self._ws.get_extra_info("socket")
-        if line is not None:
-            with contextlib.suppress(OSError, AttributeError):
-                line.shutdown(socket.SHUT_RDWR)
 
-    async def _hang_up(self) -> None:
-        with contextlib.suppress(asyncio.TimeoutError, aiohttp.ClientError, OSError):
-            async with deadline(_FAREWELL):
-                await self._ws.close(code=aiohttp.WSCloseCode.OK)
+def _fail(waiting: asyncio.Future[Any], error: SendError) -> None:
+    if not waiting.done():
+        waiting.set_exception(error)
+        waiting.exception()  # asked for, as whoever waited may have given up at this very moment

@@ -5,10 +5,9 @@ transport.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import ssl
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import aiohttp
 from aiohttp import client_exceptions, http_exceptions
@@ -18,7 +17,6 @@ from ..errors import (
     AckTimeoutError,
     AnswerError,
     AuthError,
-    ConfigError,
     ConnectError,
     ConnectionLostError,
     EndpointError,
@@ -28,7 +26,6 @@ from ..errors import (
     TooLargeError,
     UnavailableError,
 )
-from ..options import TransportOptions
 from ..retry import parse_retry_after
 from .address import Address
 
@@ -42,8 +39,8 @@ AIOHTTP_ERRORS: dict[type[BaseException], type[SendError]] = {
     aiohttp.ClientPayloadError: ConnectionLostError,
     aiohttp.ServerConnectionError: ConnectionLostError,
     aiohttp.ServerDisconnectedError: ConnectionLostError,
-    aiohttp.WSMessageTypeError: ConnectionLostError,
-    aiohttp.WebSocketError: ConnectionLostError,
+    aiohttp.WSMessageTypeError: AnswerError,
+    aiohttp.WebSocketError: AnswerError,
     aiohttp.ClientConnectorError: ConnectError,
     aiohttp.ClientConnectorDNSError: ConnectError,
     aiohttp.ClientProxyConnectionError: ConnectError,
@@ -93,8 +90,7 @@ STATUSES: dict[int, tuple[type[SendError], Literal["no", "possibly"]]] = {
 
 
 def map_error(error: BaseException, *, connecting: bool = False) -> SendError:
-    """Return what an error of aiohttp or of the system means here; the caller raises it from the
-    original.
+    """Return what an error of aiohttp or of the system means here, with the original as its cause.
 
     `connecting` says that nothing had been sent yet.
     """
@@ -102,14 +98,26 @@ def map_error(error: BaseException, *, connecting: bool = False) -> SendError:
         (AIOHTTP_ERRORS[base] for base in type(error).__mro__ if base in AIOHTTP_ERRORS),
         ConnectionLostError,
     )
-    if connecting and kind in (ConnectionLostError, AckTimeoutError, AnswerError):
-        kind = ConnectError if kind is not AnswerError else EndpointError
+    status = None
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        status = error.status
+        kind = STATUSES[status][0] if status in STATUSES else ConnectError
+    elif connecting and kind in (ConnectionLostError, AckTimeoutError, AnswerError):
+        kind = EndpointError if kind is AnswerError else ConnectError
     unsent = connecting or kind in (ConnectError, TlsError, EndpointError)
-    return kind(_words(error), persisted="no" if unsent else "possibly")
+    told = kind(_words(error), status=status, persisted="no" if unsent else "possibly")
+    told.__cause__ = None if isinstance(error, _TELL_URL) else error
+    return told
+
+
+# Their texts and attributes hold the URL with its query, or the headers: nothing to pass on.
+_TELL_URL = (aiohttp.ClientResponseError, aiohttp.InvalidURL, aiohttp.ConnectionTimeoutError)
 
 
 def _words(error: BaseException) -> str:
-    system = getattr(error, "os_error", None) or error
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy says {error.message}"
+    system = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
     return getattr(system, "strerror", None) or type(error).__name__
 
 
@@ -117,17 +125,10 @@ def status_error(status: int, headers: Mapping[str, str], base: Address) -> Send
     """Return what a status means that no Raccoon's answer explains."""
     if 300 <= status < 400 and "Location" in headers:
         return RedirectError(f"to {_target(headers['Location'], base)}", status=status)
-    known = STATUSES.get(status)
-    if known is not None:
-        error, persisted = known
-        floor = parse_retry_after(headers.get("Retry-After")) if error is UnavailableError else None
-        return error(status=status, persisted=persisted, retry_after=floor)
-    if status >= 500:
-        return UnavailableError(
-            status=status,
-            persisted="possibly",
-            retry_after=parse_retry_after(headers.get("Retry-After")),
-        )
+    if status in STATUSES or status >= 500:
+        kind, persisted = STATUSES.get(status, (UnavailableError, "possibly"))
+        floor = parse_retry_after(headers.get("Retry-After")) if kind is UnavailableError else None
+        return kind(status=status, persisted=persisted, retry_after=floor)
     if 401 <= status < 500:
         return EndpointError(status=status)
     return AnswerError(status=status, persisted="possibly")
@@ -136,55 +137,6 @@ def status_error(status: int, headers: Mapping[str, str], base: Address) -> Send
 def _target(location: str, base: Address) -> str:
     try:
         target = URL(base.url).join(URL(location))
+        return str(target.with_user(None).with_query(None).with_fragment(None))
     except ValueError:
         return "an address that is none"
-    return str(target.with_user(None).with_query(None)) if target.absolute else str(target)
-
-
-class HttpDialer:
-    """Makes the sessions of a transport, with the options that concern connections."""
-
-    def __init__(self, address: Address, options: TransportOptions) -> None:
-        if options.ssl is not None and not address.secure:
-            raise ConfigError(f"{address.scheme}:// is not encrypted", argument="ssl")
-        self._address = address
-        self._options = options
-        self._connector = _connector_options(options.dial_options or {})
-
-    def session(self, limit: int, *, upgrade: bool = False) -> aiohttp.ClientSession:
-        """Return a new session for at most that many connections; it has to be closed.
-
-        aiohttp follows redirects of an upgrade, and can be kept from it only in its traces.
-        """
-        connector = aiohttp.TCPConnector(
-            limit=limit, ssl=self._options.ssl or True, **self._connector
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._options.trust_env,
-            skip_auto_headers=("Accept-Encoding", "Content-Type"),
-            timeout=aiohttp.ClientTimeout(total=None),
-            trace_configs=[_no_redirects(self._address)] if upgrade else None,
-        )
-
-
-def _no_redirects(address: Address) -> aiohttp.TraceConfig:
-    async def refuse(
-        session: Any, context: Any, params: aiohttp.TraceRequestRedirectParams
-    ) -> None:
-        raise status_error(params.response.status, params.response.headers, address)
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_redirect.append(refuse)
-    return trace
-
-
-def _connector_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    known = set(inspect.signature(aiohttp.TCPConnector.__init__).parameters)
-    known -= {"self", "ssl", "limit", "loop", "ssl_context", "verify_ssl", "fingerprint"}
-    for name in given:
-        if name not in known:
-            told = f"{name!r} is no option of aiohttp.TCPConnector, or is the transport's own"
-            raise ConfigError(told, argument="dial_options")
-    return dict(given)

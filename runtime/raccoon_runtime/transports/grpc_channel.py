@@ -1,0 +1,194 @@
+"""One HTTP/2 connection, as a channel of grpclib's."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ssl import SSLContext, SSLError
+from typing import Any, cast
+
+import h2.config
+from grpclib.client import Channel, Handler, UnaryUnaryMethod
+from grpclib.config import Configuration
+from grpclib.encoding.base import CodecBase
+from grpclib.protocol import H2Protocol
+from h2.events import RemoteSettingsChanged
+
+from ..deadline import deadline
+from ..errors import ConnectError, EndpointError, SendError, TlsError
+from .address import Address
+from .lookup import Lookup
+
+METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
+_LONGEST_ANSWER = 1 << 20
+
+
+class _Bytes(CodecBase):
+    """Takes bytes for messages, so that grpclib neither encodes nor decodes."""
+
+    @property
+    def __content_subtype__(self) -> str:
+        return "proto"
+
+    def encode(self, message: Any, message_type: Any) -> bytes:
+        return bytes(message)
+
+    def decode(self, data: bytes, message_type: Any) -> Any:
+        return data
+
+
+class Protocol(H2Protocol):
+    """Knows whether the peer speaks HTTP/2, and takes no more than answers can be long."""
+
+    def __init__(self, config: Configuration) -> None:
+        # As grpclib's channel makes it.
+        settings = h2.config.H2Configuration(
+            client_side=True,
+            header_encoding="ascii",
+            validate_inbound_headers=False,
+            validate_outbound_headers=False,
+            normalize_inbound_headers=False,
+            normalize_outbound_headers=False,
+        )
+        super().__init__(Handler(), config.__for_client__(), settings)
+        self.greeting: asyncio.Future[SendError | None] = asyncio.get_running_loop().create_future()
+        """Done with the peer's settings, which come first in HTTP/2; else with what is wrong."""
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the connection is no more."""
+        self.room = _LONGEST_ANSWER
+        """How many bytes may come until the next call."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, transport)
+        self.processor.processors[RemoteSettingsChanged] = self._settings
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self.room -= len(data)
+        if self.room < 0:
+            self.processor.close(reason="more came than an answer can be long")
+            return
+        super().data_received(data)
+        if self.connection.is_closing():
+            self._greeted(EndpointError("no HTTP/2 is spoken there"))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Hear that the connection is no more."""
+        super().connection_lost(exc)
+        self._greeted(ConnectError("it was closed at once"))
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def _settings(self, event: RemoteSettingsChanged) -> None:
+        self.processor.process_remote_settings_changed(event)
+        self._greeted(None)
+
+    def _greeted(self, wrong: SendError | None) -> None:
+        if not self.greeting.done():
+            self.greeting.set_result(wrong)
+
+
+class Line(Channel):
+    """A channel that is one connection: connected once, and never again by itself."""
+
+    def __init__(self, address: Address, ssl: SSLContext | None, protocol: Protocol) -> None:
+        # grpclib imports ssl only if it can, and leaves pyright in doubt about the type.
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            address.host, address.port, codec=_Bytes(), ssl=ssl
+        )
+        self._protocol = self._line = protocol
+        self._method = UnaryUnaryMethod(self, METHOD, bytes, bytes)
+
+    async def __connect__(self) -> Protocol:
+        """Return the connection, for a call; ConnectionResetError when it is no more."""
+        if not self.alive:
+            raise ConnectionResetError
+        self._line.room = _LONGEST_ANSWER
+        return self._line
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls can be made."""
+        return not self._line.connection.is_closing()
+
+    async def call(self, body: bytes, metadata: dict[str, str], timeout: float) -> bytes | None:
+        """Return the reply to a request, None when there is none; an error of grpclib's or h2's."""
+        async with self._method.open(timeout=timeout, metadata=metadata) as stream:
+            await stream.send_message(body, end=True)
+            return await stream.recv_message()
+
+    def close(self) -> None:
+        """End the connection at once, and the calls on it."""
+        super().close()
+        self._line.transport.abort()
+
+    async def gone(self) -> None:
+        """Return when its socket is closed, after `close`."""
+        await asyncio.wait([self._line.gone])
+
+
+async def connect(
+    address: Address,
+    lookup: Lookup,
+    ssl: SSLContext | None,
+    config: Configuration,
+    patience: float,
+) -> Line:
+    """Return a new connection to a server that speaks HTTP/2, within `patience` seconds.
+
+    Nothing was sent to it yet; ConnectError, TlsError or EndpointError says why there is none.
+    """
+    try:
+        async with deadline(patience):
+            protocol = await _first(address, lookup, ssl, config, patience)
+            line = Line(address, ssl, protocol)
+            try:
+                wrong = await protocol.greeting
+            except BaseException:
+                line.close()
+                raise
+    except asyncio.TimeoutError as error:
+        raise ConnectError(f"no connection within {patience:g} s") from error
+    except OSError as error:
+        kind = TlsError if isinstance(error, SSLError) else ConnectError
+        raise kind(error.strerror or type(error).__name__) from error
+    if wrong is not None:
+        line.close()
+        raise wrong
+    return line
+
+
+async def _first(
+    address: Address,
+    lookup: Lookup,
+    ssl: SSLContext | None,
+    config: Configuration,
+    patience: float,
+) -> Protocol:
+    """Return a connection to the first of the host's addresses that takes one.
+
+    Each gets its share of the time, so that one which swallows packets does not hide the others.
+    """
+    loop = asyncio.get_running_loop()
+    places = await lookup.places(address.host, address.port)
+    lost: OSError | asyncio.TimeoutError = OSError(None, "the host has no address")
+    for place in places:
+        try:
+            async with deadline(patience / len(places)):
+                _, protocol = await loop.create_connection(
+                    lambda: Protocol(config),
+                    place.ip,
+                    place.port,
+                    family=place.family,
+                    flags=socket.AI_NUMERICHOST,
+                    ssl=ssl,
+                    server_hostname=(
+                        (config.ssl_target_name_override or address.host) if ssl else None
+                    ),
+                )
+                return protocol
+        except (OSError, asyncio.TimeoutError) as error:
+            lost = error
+    raise lost

@@ -1,0 +1,41 @@
+"""Where a host is: asked anew for each connection, and remembered for when nobody can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """One address of a host."""
+
+    family: int
+    ip: str
+    port: int
+
+
+class Lookup:
+    """Looks hosts up, and answers what it found last while the system cannot say.
+
+    That is so when no name server answers, and at interpreter exit, where an event loop has no
+    threads any more to ask in.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, int, int], list[Place]] = {}
+
+    async def places(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> list[Place]:
+        """Return the addresses of a host, in the system's order; OSError when there are none."""
+        key = (host, port, family)
+        loop = asyncio.get_running_loop()
+        try:
+            infos = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        except (RuntimeError, socket.gaierror) as error:
+            if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
+                raise
+            if key not in self._found:
+                raise OSError(None, "the host cannot be looked up now") from error
+        else:
+            self._found[key] = [Place(info[0], str(info[4][0]), int(info[4][1])) for info in infos]
+        return self._found[key]
