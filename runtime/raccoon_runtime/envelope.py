@@ -281,7 +281,10 @@ def frame_json(type: str, data: bytes) -> bytes:
 
 
 def request_json(req_guid: str, time_ns: int, frames: Sequence[bytes]) -> bytes:
-    """Return the request as Go's `encoding/json` writes it, empty fields left out; `frames` are from `frame_json`."""
+    """Return the request as Go's `encoding/json` writes it, empty fields left out.
+
+    `frames` are from `frame_json`.
+    """
     seconds, nanos = divmod(time_ns, 1_000_000_000)
     stamp = ",".join([f'"seconds":{seconds}'] * bool(seconds) + [f'"nanos":{nanos}'] * bool(nanos))
     head = b'{"req_guid":%b,"sent_time":{%b}' % (orjson.dumps(req_guid), stamp.encode())

@@ -6,14 +6,13 @@ import inspect
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from .deadline import deadline
 from .errors import ConfigError, HeadersError
 
-Headers: TypeAlias = (
-    "Mapping[str, str] | Callable[[], Mapping[str, str]] | Callable[[], Awaitable[Mapping[str, str]]]"
-)
+Made: TypeAlias = "Mapping[str, str] | Awaitable[Mapping[str, str]]"
+Headers: TypeAlias = "Mapping[str, str] | Callable[[], Made]"
 """What `headers=` takes: a mapping, or a function (async or not) that gives one, fresh each time.
 """
 
@@ -40,13 +39,12 @@ def checked(headers: Any, argument: str = "headers") -> dict[str, str]:
     """Return the mapping as a dict; ConfigError when a name or a value cannot be a header. Values
     are never told.
     """
-    if not isinstance(headers, Mapping):
+    if not isinstance(cast(object, headers), Mapping):
         raise ConfigError(
             f"a mapping of names to values belongs here, not {_kind(headers)}", argument=argument
         )
-    given: Mapping[Any, Any] = headers
     found: dict[str, str] = {}
-    for name, value in given.items():
+    for name, value in headers.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ConfigError(f"{name!r} is no header name", argument=argument)
         if not isinstance(value, str):
@@ -110,7 +108,7 @@ class HeaderSource:
         return f"{self._client_name}-{os.urandom(8).hex()}"
 
     async def get(self, identity: str) -> dict[str, str]:
-        """Return the headers; HeadersError when the caller's function fails or gives what are none."""
+        """Return the headers; HeadersError when the caller's function fails, or gives none."""
         headers = dict(self._static if self._make is None else await self._made(self._make))
         given = {name.lower() for name in headers}
         name = self._identity_header

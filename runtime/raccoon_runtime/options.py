@@ -9,7 +9,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -31,11 +31,20 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 T = TypeVar("T")
 
 
-def _option(default: Any, check: Callable[[str, Any], Any]) -> Any:
-    return dataclasses.field(default=default, metadata={"check": check})
+Check = Callable[[str, Any], Any]
 
 
-def _number(least: float, *, above: bool = False, none: bool = False) -> Callable[[str, Any], Any]:
+def _by(check: Check) -> Mapping[str, Check]:
+    return {"check": check}
+
+
+def _seconds(name: str, value: Any) -> Any:
+    if value == math.inf:
+        raise ConfigError("a limit belongs here; there is no waiting for ever", argument=name)
+    return _number(0, above=True)(name, value)
+
+
+def _number(least: float, *, above: bool = False, none: bool = False) -> Check:
     def check(name: str, value: Any) -> Any:
         if value is None and none:
             return value
@@ -50,7 +59,7 @@ def _number(least: float, *, above: bool = False, none: bool = False) -> Callabl
     return check
 
 
-def _count(least: int, *, none: bool = False) -> Callable[[str, Any], Any]:
+def _count(least: int, *, none: bool = False) -> Check:
     number = _number(least, none=none)
 
     def check(name: str, value: Any) -> Any:
@@ -61,7 +70,7 @@ def _count(least: int, *, none: bool = False) -> Callable[[str, Any], Any]:
     return check
 
 
-def _is(kind: Any, told: str, *, none: bool = False) -> Callable[[str, Any], Any]:
+def _is(kind: Any, told: str, *, none: bool = False) -> Check:
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, kind) and not (none and value is None):
             raise ConfigError(f"{told} belongs here, not {type(value).__name__}", argument=name)
@@ -86,7 +95,7 @@ def _serializer(name: str, value: Any) -> Serializer:
     return found
 
 
-def _one_of(*values: str) -> Callable[[str, Any], Any]:
+def _one_of(*values: str) -> Check:
     def check(name: str, value: Any) -> Any:
         if value not in values:
             raise ConfigError(f"one of {', '.join(values)} belongs here", argument=name)
@@ -130,49 +139,59 @@ class _Options:
 class TransportOptions(_Options):
     """What a transport can be told. Times are in seconds."""
 
-    wire: Wire = _option(PROTO_WIRE, _wire)
-    headers: Headers | None = _option(None, _headers)
-    identity_header: str | None = _option("X-User-ID", _header_name)
-    client_name: str = _option("raccoon-python", _client_name)
-    ssl: SSLContext | None = _option(None, _is(SSLContext, "an ssl.SSLContext", none=True))
-    connect_timeout: float = _option(5.0, _number(0, above=True))
-    write_timeout: float = _option(10.0, _number(0, above=True))
-    ack_timeout: float = _option(30.0, _number(0, above=True))
-    ping_interval: float = _option(20.0, _number(0, above=True))
-    pong_timeout: float = _option(10.0, _number(0, above=True))
-    in_flight: int | None = _option(None, _count(1, none=True))
-    trust_env: bool = _option(False, _is(bool, "True or False"))
-    dial_options: Mapping[str, Any] | None = _option(None, _is(Mapping, "a mapping", none=True))
-    logger: logging.Logger = _option(LOGGER, _is(logging.Logger, "a logging.Logger"))
+    wire: Wire = field(default=PROTO_WIRE, metadata=_by(_wire))
+    headers: Headers | None = field(default=None, metadata=_by(_headers))
+    identity_header: str | None = field(default="X-User-ID", metadata=_by(_header_name))
+    client_name: str = field(default="raccoon-python", metadata=_by(_client_name))
+    ssl: SSLContext | None = field(
+        default=None, metadata=_by(_is(SSLContext, "an ssl.SSLContext", none=True))
+    )
+    connect_timeout: float = field(default=5.0, metadata=_by(_seconds))
+    write_timeout: float = field(default=10.0, metadata=_by(_seconds))
+    ack_timeout: float = field(default=30.0, metadata=_by(_seconds))
+    ping_interval: float = field(default=20.0, metadata=_by(_seconds))
+    pong_timeout: float = field(default=10.0, metadata=_by(_seconds))
+    in_flight: int | None = field(default=None, metadata=_by(_count(1, none=True)))
+    trust_env: bool = field(default=False, metadata=_by(_is(bool, "True or False")))
+    dial_options: Mapping[str, Any] | None = field(
+        default=None, metadata=_by(_is(Mapping, "a mapping", none=True))
+    )
+    logger: logging.Logger = field(
+        default=LOGGER, metadata=_by(_is(logging.Logger, "a logging.Logger"))
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientOptions(_Options):
     """What a client can be told besides its transport's. Times are in seconds, sizes in bytes."""
 
-    serializer: Serializer = _option(PROTO, _serializer)
-    timeout: float = _option(30.0, _number(0, above=True))
-    retry_count: int | None = _option(None, _count(0, none=True))
-    retry_wait: float = _option(0.25, _number(0))
-    retry_max_wait: float = _option(30.0, _number(0))
-    retry_budget: float | None = _option(None, _number(0, none=True))
-    queue_events: int = _option(10_000, _count(1))
-    queue_bytes: int = _option(64 << 20, _count(1))
-    room_timeout: float = _option(5.0, _number(0))
-    batch_events: int = _option(100, _count(1))
-    batch_bytes: int | None = _option(None, _count(1, none=True))
-    linger: float = _option(0.0, _number(0))
-    overflow: Literal["wait", "drop_oldest", "drop_newest"] = _option(
-        "wait", _one_of("wait", "drop_oldest", "drop_newest")
+    serializer: Serializer = field(default=PROTO, metadata=_by(_serializer))
+    timeout: float = field(default=30.0, metadata=_by(_number(0, above=True)))
+    retry_count: int | None = field(default=None, metadata=_by(_count(0, none=True)))
+    retry_wait: float = field(default=0.25, metadata=_by(_number(0)))
+    retry_max_wait: float = field(default=30.0, metadata=_by(_number(0)))
+    retry_budget: float | None = field(default=None, metadata=_by(_number(0, none=True)))
+    queue_events: int = field(default=10_000, metadata=_by(_count(1)))
+    queue_bytes: int = field(default=64 << 20, metadata=_by(_count(1)))
+    room_timeout: float = field(default=5.0, metadata=_by(_number(0)))
+    batch_events: int = field(default=100, metadata=_by(_count(1)))
+    batch_bytes: int | None = field(default=None, metadata=_by(_count(1, none=True)))
+    linger: float = field(default=0.0, metadata=_by(_number(0)))
+    overflow: Literal["wait", "drop_oldest", "drop_newest"] = field(
+        default="wait", metadata=_by(_one_of("wait", "drop_oldest", "drop_newest"))
     )
-    on_failure: Callable[[Undelivered], object] | None = _option(None, _function)
-    max_event_bytes: int = _option(900_000, _count(1))
-    telemetry: bool = _option(True, _is(bool, "True or False"))
-    spool: str | os.PathLike[str] | None = _option(
-        None, _is((str, os.PathLike), "a path", none=True)
+    on_failure: Callable[[Undelivered], object] | None = field(
+        default=None, metadata=_by(_function)
     )
-    spool_bytes: int = _option(1 << 30, _count(1))
-    logger: logging.Logger = _option(LOGGER, _is(logging.Logger, "a logging.Logger"))
+    max_event_bytes: int = field(default=900_000, metadata=_by(_count(1)))
+    telemetry: bool = field(default=True, metadata=_by(_is(bool, "True or False")))
+    spool: str | os.PathLike[str] | None = field(
+        default=None, metadata=_by(_is((str, os.PathLike), "a path", none=True))
+    )
+    spool_bytes: int = field(default=1 << 30, metadata=_by(_count(1)))
+    logger: logging.Logger = field(
+        default=LOGGER, metadata=_by(_is(logging.Logger, "a logging.Logger"))
+    )
 
     @property
     def retry(self) -> Retry:

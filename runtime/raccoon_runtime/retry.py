@@ -7,6 +7,7 @@ import math
 import random
 import time
 from dataclasses import dataclass
+from datetime import timezone
 
 MOST_RETRY_AFTER = 300.0
 """The longest wait that a server's Retry-After is granted, in seconds."""
@@ -26,7 +27,7 @@ class Retry:
     budget: float = 300.0
 
     def delay(self, failures: int, floor: float | None = None) -> float:
-        """Return the wait after that many failures in a row, and no less than the server asked for."""
+        """Return the wait after that many failures in a row, no less than the server asked for."""
         ceiling = min(self.max_wait, self.wait * 2.0 ** min(failures - 1, 60))
         return max(random.uniform(0.0, ceiling), floor or 0.0)
 
@@ -50,6 +51,9 @@ def parse_retry_after(value: str | None) -> float | None:
         return min(float(text[:10]), MOST_RETRY_AFTER)
     try:
         when = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+        if when.tzinfo is None:  # what is meant where "-0000" stands, and by HTTP in any case
+            when = when.replace(tzinfo=timezone.utc)
+        left = when.timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(when.timestamp() - time.time(), 0.0), MOST_RETRY_AFTER)
+    return min(max(left, 0.0), MOST_RETRY_AFTER)
