@@ -96,6 +96,7 @@ class Http2Connection(asyncio.Protocol):
         self._last_ping: float | None = None
         self._strikes = 0
         self._calm = False
+        self._patience: asyncio.TimerHandle | None = None
         self.transport: asyncio.Transport | None = None
         self.ended: asyncio.Future[None] = self._loop.create_future()
         config = h2.config.H2Configuration(
@@ -132,6 +133,8 @@ class Http2Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._register.discard(self)
         self._calls.clear()
+        if self._patience is not None:
+            self._patience.cancel()
         self.transport = None
         self.ended.set_result(None)
 
@@ -156,7 +159,7 @@ class Http2Connection(asyncio.Protocol):
         self._announce(MOST_STREAMS, b"graceful_stop")
         self.protocol.ping(_DRAIN_PING)
         self._write()
-        self._loop.call_later(DRAIN_PATIENCE, self._drain)
+        self._patience = self._loop.call_later(DRAIN_PATIENCE, self._drain)
 
     def end(self, hard: bool = False) -> None:
         """End the connection, by EOF or by RST."""
