@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 from typing import ClassVar, Literal, Protocol
 
 from ..envelope import Ack, Code, Status
@@ -127,6 +130,17 @@ class NetworkTransport:
     def _may_refresh(self, error: AuthError) -> bool:
         """Whether the credentials were refused and there are fresh ones to try."""
         return self._source.varies and error.status in (401, "UNAUTHENTICATED")
+
+
+def system_says(error: BaseException) -> str:
+    """Return what the system calls an error."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, OSError):
+        if error.errno and not isinstance(error, (ssl.SSLError, socket.gaierror)):
+            return os.strerror(error.errno)
+        return error.strerror or type(error).__name__
+    return type(error).__name__
 
 
 def judge(answer: Ack, req_guid: str, status: int | None = None) -> Ack:

@@ -13,7 +13,6 @@ from grpclib import GRPCError
 from grpclib.config import Configuration
 from typing_extensions import Unpack
 
-from ..deadline import cancellations, forgive
 from ..envelope import Ack
 from ..errors import (
     AckTimeoutError,
@@ -138,18 +137,21 @@ class GrpcTransport(NetworkTransport):
             raise told.about(req_guid) from error
 
     async def _unary(self, line: Line, body: bytes, metadata: dict[str, str]) -> bytes | None:
-        """Return the reply. grpclib ends a call by cancelling its task, and does not take that
-        back: done here.
+        """Return the reply.
+
+        grpclib ends a call by cancelling its task, perhaps more than once, which could not be told
+        from a cancellation of ours. So a call has a task of its own.
         """
-        task = asyncio.current_task()
-        assert task is not None
-        before = cancellations(task)
+        call = asyncio.get_running_loop().create_task(
+            line.call(body, metadata, self._options.ack_timeout), name="raccoon-call"
+        )
         try:
-            return await line.call(body, metadata, self._options.ack_timeout)
-        except Exception as error:
-            if cancellations(task) > before and not forgive(task, before):
-                raise asyncio.CancelledError from error  # somebody else cancelled it too
+            await asyncio.wait([call])
+        except asyncio.CancelledError:
+            call.add_done_callback(lambda _: call.cancelled() or call.exception())
+            call.cancel()
             raise
+        return call.result()
 
     async def _headers(self) -> dict[str, str]:
         headers = await self._source.get(self._identity)

@@ -17,6 +17,7 @@ from h2.events import RemoteSettingsChanged
 from ..deadline import deadline
 from ..errors import ConnectError, EndpointError, SendError, TlsError
 from .address import Address
+from .base import system_says
 from .lookup import Lookup
 
 METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
@@ -50,7 +51,8 @@ class Protocol(H2Protocol):
             normalize_inbound_headers=False,
             normalize_outbound_headers=False,
         )
-        super().__init__(Handler(), config.__for_client__(), settings)
+        self._handler = Handler()
+        super().__init__(self._handler, config.__for_client__(), settings)
         self.greeting: asyncio.Future[SendError | None] = asyncio.get_running_loop().create_future()
         """Done with the peer's settings, which come first in HTTP/2; else with what is wrong."""
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -76,7 +78,8 @@ class Protocol(H2Protocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Hear that the connection is no more."""
-        super().connection_lost(exc)
+        if not self._handler.connection_lost:  # else the reason was another, and has been told
+            super().connection_lost(exc)
         self._greeted(ConnectError("it was closed at once"))
         if not self.gone.done():
             self.gone.set_result(None)
@@ -153,7 +156,7 @@ async def connect(
         raise ConnectError(f"no connection within {patience:g} s") from error
     except OSError as error:
         kind = TlsError if isinstance(error, SSLError) else ConnectError
-        raise kind(error.strerror or type(error).__name__) from error
+        raise kind(system_says(error)) from error
     if wrong is not None:
         line.close()
         raise wrong

@@ -28,6 +28,7 @@ from ..errors import (
 )
 from ..retry import parse_retry_after
 from .address import Address
+from .base import system_says
 
 # Every error class of aiohttp's client, and what it means here. A test fails when aiohttp gets
 # another.
@@ -117,8 +118,7 @@ _TELL_URL = (aiohttp.ClientResponseError, aiohttp.InvalidURL, aiohttp.Connection
 def _words(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy says {error.message}"
-    system = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
-    return getattr(system, "strerror", None) or type(error).__name__
+    return system_says(getattr(error, "certificate_error", getattr(error, "os_error", error)))
 
 
 def status_error(status: int, headers: Mapping[str, str], base: Address) -> SendError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import aiohttp
 from typing_extensions import Unpack
 from yarl import URL
@@ -24,7 +26,7 @@ ANSWERS: dict[int, frozenset[Code]] = {
 }
 # A code-2 answer that speaks of the request's form, not of its body.
 WRONG_FORM = "invalid content type"
-_LONGEST_ANSWER = 1 << 20
+_LONGEST_ANSWER = _IN_ONE_PIECE = 1 << 20
 
 
 class RestTransport(NetworkTransport):
@@ -78,7 +80,8 @@ class RestTransport(NetworkTransport):
             session = self._session or self._open()
             async with session.post(
                 self._url,
-                data=body,
+                # aiohttp warns of more in one piece.
+                data=body if len(body) <= _IN_ONE_PIECE else io.BytesIO(body),
                 headers=headers,
                 allow_redirects=False,
                 timeout=self._timeout,
