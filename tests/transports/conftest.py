@@ -13,8 +13,10 @@ import pytest_asyncio
 from raccoon_runtime.collector import Collector
 from raccoon_runtime.transports import Transport, make_transport
 
-from tests.transports.peers import Peer
-from tests.waiting import until
+pytest.register_assert_rewrite("tests.transports.sending")
+
+from tests.transports.peers import Peer  # noqa: E402  # after the line above
+from tests.waiting import until  # noqa: E402
 
 SCHEMES = ("ws", "rest", "grpc")
 # Short enough for a test, long enough for a busy machine.
@@ -40,6 +42,15 @@ def _timers(loop: asyncio.AbstractEventLoop) -> list[object]:
     """The timers that are still to fire; an event loop has no public list of them."""
     scheduled: list[asyncio.TimerHandle] = getattr(loop, "_scheduled", [])
     return [timer for timer in scheduled if not timer.cancelled()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def young_heap() -> Iterator[None]:
+    """Let each test's collection look at what the tests made, and not at all the modules."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -307,9 +307,7 @@ async def test_a_request_of_the_wrong_form(make: Make, collector: Collector) -> 
     """What a proxy that rewrites the content type makes of us."""
     transport = make(collector.http_url)
     transport._prebuilt = {"Content-Type": "text/plain"}  # type: ignore[attr-defined]  # as it would
-    await fail(
-        transport, EndpointError, status=400, reason="invalid content type", persisted="no"
-    )
+    await fail(transport, EndpointError, status=400, reason="invalid content type", persisted="no")
 
 
 async def test_the_wrong_path(make: Make, collector: Collector) -> None:
@@ -409,9 +407,7 @@ async def test_two_of_one_identity(make: Make, collector: Collector) -> None:
     await deliver(second)
 
 
-async def test_each_connection_has_an_identity_of_its_own(
-    make: Make, collector: Collector
-) -> None:
+async def test_each_connection_has_an_identity_of_its_own(make: Make, collector: Collector) -> None:
     transport = make(collector.ws_url)
     for _ in range(3):
         await deliver(transport)

@@ -91,7 +91,7 @@ STATUSES: dict[int, tuple[type[SendError], Literal["no", "possibly"]]] = {
 
 
 def map_error(error: BaseException, *, connecting: bool = False) -> SendError:
-    """Return what an error of aiohttp or of the system means here, with the original as its cause.
+    """Return what an error of aiohttp or of the system means here, with the system's as its cause.
 
     `connecting` says that nothing had been sent yet.
     """
@@ -106,19 +106,22 @@ def map_error(error: BaseException, *, connecting: bool = False) -> SendError:
     elif connecting and kind in (ConnectionLostError, AckTimeoutError, AnswerError):
         kind = EndpointError if kind is AnswerError else ConnectError
     unsent = connecting or kind in (ConnectError, TlsError, EndpointError)
-    told = kind(_words(error), status=status, persisted="no" if unsent else "possibly")
-    told.__cause__ = None if isinstance(error, _TELL_URL) else error
+    cause = _cause(error)
+    words = type(error).__name__ if cause is None else system_says(cause)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        words = f"the proxy says {error.message}"
+    told = kind(words, status=status, persisted="no" if unsent else "possibly")
+    told.__cause__ = cause
     return told
 
 
-# Their texts and attributes hold the URL with its query, or the headers: nothing to pass on.
-_TELL_URL = (aiohttp.ClientResponseError, aiohttp.InvalidURL, aiohttp.ConnectionTimeoutError)
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy says {error.message}"
-    return system_says(getattr(error, "certificate_error", getattr(error, "os_error", error)))
+def _cause(error: BaseException | None) -> BaseException | None:
+    """Return what lies under an error. The texts of aiohttp's own may hold the URL with its query,
+    and their attributes the headers: nothing to pass on.
+    """
+    while isinstance(error, aiohttp.ClientError):
+        error = getattr(error, "certificate_error", None) or error.__cause__
+    return error
 
 
 def status_error(status: int, headers: Mapping[str, str], base: Address) -> SendError:

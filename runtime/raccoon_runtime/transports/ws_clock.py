@@ -15,6 +15,7 @@ class Clock:
     """Pings, and finds what takes too long: one timer for a connection, none for a request.
 
     It looks eight times within the shortest limit, so a limit may be passed by an eighth of that.
+    Time for which the event loop was held up does not count: nobody could be heard then.
     """
 
     def __init__(
@@ -33,27 +34,31 @@ class Clock:
             options.ack_timeout, options.ping_interval, options.pong_timeout, options.write_timeout
         )
         self._period = shortest / 8
+        self._held_up = 0.0
         now = self._loop.time()
         self._pinged, self.heard = now, True
         self._flushed, self._flushed_at = 0, now
-        self._held_up = False
         self._due = now + self._period
         self._timer = self._loop.call_at(self._due, self._tick)
+
+    def now(self) -> float:
+        """Return the time, by the event loop's clock without what does not count."""
+        return self._loop.time() - self._held_up
 
     def stop(self) -> None:
         """Look no more."""
         self._timer.cancel()
 
     def _tick(self) -> None:
-        now = self._loop.time()
-        # When the event loop itself was held up, what arrived meanwhile is heard first.
-        self._held_up = now - self._due > self._period and not self._held_up
-        self._due = now + self._period
+        time = self._loop.time()
+        if time - self._due > self._period:
+            self._held_up += time - self._due
+        self._due = time + self._period
         self._timer = self._loop.call_at(self._due, self._tick)
-        if not self._held_up:
-            lost = self._overdue(now) or self._stalled(now) or self._silent(now)
-            if lost is not None:
-                self._lost(lost)
+        now = self.now()
+        lost = self._overdue(now) or self._stalled(now) or self._silent(now)
+        if lost is not None:
+            self._lost(lost)
 
     def _stalled(self, now: float) -> SendError | None:
         """Whether the peer has read nothing for too long of what was written."""

@@ -12,6 +12,7 @@ from ..envelope import Ack, Code
 from ..errors import (
     AckTimeoutError,
     AnswerError,
+    ConnectError,
     ConnectionLostError,
     DecodeError,
     RejectedError,
@@ -72,7 +73,7 @@ class Connection:
         if earlier is not None:
             return await self._share(req_guid, *earlier)
         answer: asyncio.Future[Ack] = self._loop.create_future()
-        self._waiting[req_guid] = answer, self._loop.time()
+        self._waiting[req_guid] = answer, self._clock.now()
         try:
             self._socket.put(self._kind, body, more=len(self._waiting) > 1)
         except aiohttp.ClientError as error:
@@ -179,6 +180,8 @@ class Connection:
         waiting, self._waiting = self._waiting, {}
         for req_guid, (answer, _) in waiting.items():
             _fail(answer, error.about(req_guid, "possibly"))
+        if isinstance(error, ConnectionLostError):
+            error = ConnectError(error.reason, status=error.status)
         _fail(self._admitted, error.about("", "no"))
 
 
