@@ -61,7 +61,9 @@ class Line:
 
 
 class Peer:
-    """Serves each connection by `handler`, or by the next of `handlers`, and notes what goes wrong."""
+    """Serves each connection by the next of `handlers`, then by `handler`; raises at its end what
+    went wrong in one.
+    """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.handler: Handler = hold

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -318,8 +319,6 @@ async def test_dates_in_retry_after(make: Make, peer: Peer) -> None:
 
 async def test_the_connection_takes_too_long(make: Make) -> None:
     # A listener whose queue is full lets nobody in.
-    import socket
-
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)

@@ -29,6 +29,7 @@ from tests.transports.peers import (
 )
 from tests.transports.sending import body, deliver, fail, new_guid
 from tests.transports.websockets import acknowledge, refusal, serve
+from tests.waiting import until
 
 TAKEN = refusal(Code.CODE_MAX_USER_LIMIT_REACHED, "duplicated connection: [--default--] me,")
 
@@ -173,8 +174,7 @@ async def test_nothing_is_sent_before_the_server_answers_a_ping(make: Make, peer
     async def shy(session: Session) -> None:
         session.answers_pings = False
         reading = asyncio.ensure_future(session.read())
-        while not session.pinged:
-            await asyncio.sleep(0)
+        await until(lambda: session.pinged)
         asked.set()
         await let_in.wait()
         assert not reading.done()
@@ -242,8 +242,7 @@ async def test_who_gives_up_does_not_end_the_attempt_for_the_others(make: Make, 
     guid = new_guid()
     impatient = asyncio.ensure_future(transport.send(guid, body(transport.wire, guid)))
     patient = asyncio.ensure_future(deliver(transport))
-    while not peer.accepted:
-        await asyncio.sleep(0)
+    await until(lambda: peer.accepted)
     impatient.cancel()
     await asyncio.wait([impatient])
     assert impatient.cancelled()
@@ -256,7 +255,6 @@ async def test_close_during_the_handshake(make: Make, peer: Peer) -> None:
     peer.handler = hold
     transport = make(peer.url("ws"))
     waiting = asyncio.ensure_future(fail(transport, ConnectError, reason="closed meanwhile"))
-    while not peer.accepted:
-        await asyncio.sleep(0)
+    await until(lambda: peer.accepted)
     await transport.close()
     await waiting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -521,7 +522,7 @@ async def test_a_server_that_answers_no_ping(make: Make, peer: Peer, busy: bool)
 
 
 async def test_whatever_comes_shows_that_the_server_lives(make: Make, peer: Peer) -> None:
-    """A Raccoon whose broker is slow reads nothing more, pings included, and answers all the same."""
+    """A Raccoon whose broker is slow reads nothing, pings included, and answers all the same."""
 
     async def slow(session: Session) -> None:
         session.answers_pings = False
@@ -541,15 +542,13 @@ async def test_whatever_comes_shows_that_the_server_lives(make: Make, peer: Peer
 async def test_an_event_loop_that_is_held_up_does_not_blame_the_server(
     make: Make, peer: Peer
 ) -> None:
-    import time
-
     transport = await opened(
         make, peer, serve, ack_timeout=0.1, ping_interval=0.1, pong_timeout=0.1
     )
     for _ in range(3):
         waiting = sending(transport, new_guid())
         await asyncio.sleep(0)
-        time.sleep(0.15)  # what a careless callback does
+        time.sleep(0.15)  # noqa: ASYNC251  # what a careless callback does
         await waiting
     assert transport.connections == 1
 
