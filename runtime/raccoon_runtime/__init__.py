@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .errors import ConnectionLimitError as ConnectionLimitError
     from .errors import ConnectionLostError as ConnectionLostError
     from .errors import DecodeError as DecodeError
+    from .errors import DroppedError as DroppedError
     from .errors import EndpointError as EndpointError
     from .errors import EventTooLargeError as EventTooLargeError
     from .errors import Failure as Failure
@@ -76,11 +77,11 @@ else:
             ".envelope": "Ack Code Status",
             ".errors": (
                 "AckTimeoutError AnswerError AuthError BatchError ClosedError ConfigError "
-                "ConnectError ConnectionLimitError ConnectionLostError DecodeError EndpointError "
-                "EventTooLargeError Failure HeadersError IdentityError IdentityTakenError "
-                "PublishError QueueFull RaccoonError RedirectError RejectedError SendError "
-                "SendTimeoutError SerializationError SetupError SpoolError TlsError TooLargeError "
-                "UnavailableError UndeliveredError UsageError"
+                "ConnectError ConnectionLimitError ConnectionLostError DecodeError DroppedError "
+                "EndpointError EventTooLargeError Failure HeadersError IdentityError "
+                "IdentityTakenError PublishError QueueFull RaccoonError RedirectError "
+                "RejectedError SendError SendTimeoutError SerializationError SetupError SpoolError "
+                "TlsError TooLargeError UnavailableError UndeliveredError UsageError"
             ),
             ".event": "Event",
             ".message": "Enum Message",

@@ -36,7 +36,8 @@ RaccoonError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from typing_extensions import Self
 
@@ -239,7 +240,7 @@ class IdentityError(SetupError):
 
 
 class TlsError(SetupError):
-    """The TLS handshake failed."""
+    """The TLS handshake failed: a certificate that is not trusted or another host's, or no TLS."""
 
     summary = "the TLS handshake failed"
     remedy = "Give a context that trusts the server's certificate with ssl=, or check the scheme and the port."
@@ -268,7 +269,7 @@ class ConnectionLimitError(SendError):
 
 class UnavailableError(SendError):
     """The server, or a proxy before it, cannot answer now: 408, 429, 5xx, UNAVAILABLE and other
-    gRPC statuses.
+    gRPC statuses, a rate limit's RESOURCE_EXHAUSTED among them.
     """
 
     summary = "the server cannot answer now"
@@ -278,7 +279,9 @@ class UnavailableError(SendError):
 
 
 class ConnectError(SendError):
-    """No connection: refused, unknown host, too slow. Nothing was sent."""
+    """No connection: refused, unknown host, too slow, or ended before the server let it in. Nothing
+    was sent.
+    """
 
     summary = "no connection to the server"
     remedy = "Check that the server runs and that its address is right."
@@ -342,8 +345,8 @@ class SendTimeoutError(SendError, TimeoutError):
         """The future of the first event that is still pending, of the kind that this client's
         `submit` gives.
         """
-        first: Any = self.futures[0] if self.futures else None
-        return first
+        first = self.futures[0] if self.futures else None
+        return cast("AckFuture | SyncAckFuture | None", first)
 
 
 class SpoolError(SendError):
@@ -370,7 +373,8 @@ class UndeliveredError(SendError):
     remedy = "close() gives such events back; a longer close(timeout=) waits for them."
 
 
-class Failure(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Failure:
     """One event of a list that was not acknowledged: its place in the list, itself, and why."""
 
     index: int
@@ -395,6 +399,6 @@ class BatchError(RaccoonError):
         return all(failure.error.retryable for failure in self.failures)
 
     def __str__(self) -> str:
-        first = self.failures[0]
-        count = len(self.failures)
-        return f"{count} event{'s' * (count > 1)} not acknowledged; the first, at index {first.index}: {first.error}"
+        first, count = self.failures[0], len(self.failures)
+        told = f"{count} event{'s' * (count > 1)} not acknowledged"
+        return f"{told}; the first, at index {first.index}: {first.error}"

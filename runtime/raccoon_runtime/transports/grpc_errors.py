@@ -22,7 +22,6 @@ from ..errors import (
     RedirectError,
     RejectedError,
     SendError,
-    TlsError,
     TooLargeError,
     UnavailableError,
 )
@@ -79,7 +78,7 @@ ERRORS: dict[type[BaseException], type[SendError]] = {
     h2.exceptions.RFC1122Error: ConnectionLostError,
     h2.exceptions.DenialOfServiceError: ConnectionLostError,
     asyncio.TimeoutError: AckTimeoutError,
-    ssl.SSLError: TlsError,
+    ssl.SSLError: ConnectionLostError,  # the handshake's are not met here
     OSError: ConnectionLostError,
     AssertionError: AnswerError,
     NotImplementedError: AnswerError,

@@ -40,8 +40,6 @@ AIOHTTP_ERRORS: dict[type[BaseException], type[SendError]] = {
     aiohttp.ClientPayloadError: ConnectionLostError,
     aiohttp.ServerConnectionError: ConnectionLostError,
     aiohttp.ServerDisconnectedError: ConnectionLostError,
-    aiohttp.WSMessageTypeError: AnswerError,
-    aiohttp.WebSocketError: AnswerError,
     aiohttp.ClientConnectorError: ConnectError,
     aiohttp.ClientConnectorDNSError: ConnectError,
     aiohttp.ClientProxyConnectionError: ConnectError,
@@ -66,7 +64,7 @@ AIOHTTP_ERRORS: dict[type[BaseException], type[SendError]] = {
     aiohttp.NonHttpUrlClientError: EndpointError,
     http_exceptions.HttpProcessingError: AnswerError,
     asyncio.TimeoutError: AckTimeoutError,
-    ssl.SSLError: TlsError,
+    ssl.SSLError: ConnectionLostError,  # of the handshake's, aiohttp has its own
     OSError: ConnectionLostError,
 }
 # Of later versions than the oldest that is supported.
