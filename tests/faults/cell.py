@@ -15,9 +15,7 @@ from .servers import Server
 from .table import HOLD_MISS, Result
 
 
-async def run_cell(
-    cell: Cell, directory: Path, *, short: bool, sabotage: bool = False
-) -> Result:
+async def run_cell(cell: Cell, directory: Path, *, short: bool, sabotage: bool = False) -> Result:
     """Return what came of it; whatever goes wrong is a miss.
 
     With `sabotage` the ledger lies, which the audit has to notice.

@@ -1,10 +1,10 @@
 """A TCP proxy that does to connections what networks do, in a thread of its own.
 
-    with Proxy(port) as proxy:
-        proxy.plan(Cut(after=17))     # the next connection ends at its 17th byte, by RST
-        proxy.pace = Pace(1, 0.001)   # from now on a byte at a time
-        proxy.sever(reset=False)      # end the connections that there are
-        proxy.freeze()                # forward nothing more on those that there are
+with Proxy(port) as proxy:
+    proxy.plan(Cut(after=17))     # the next connection ends at its 17th byte, by RST
+    proxy.pace = Pace(1, 0.001)   # from now on a byte at a time
+    proxy.sever(reset=False)      # end the connections that there are
+    proxy.freeze()                # forward nothing more on those that there are
 """
 
 from __future__ import annotations
@@ -115,14 +115,11 @@ class Proxy:
     async def _end_all(self) -> None:
         for link in list(self._links):
             link.end(True)
+        # Not cancelled: asyncio's own callback of a connection would print a traceback.
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    async def _connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         cut = self._plans.popleft() if self._plans else None
         try:
@@ -151,21 +148,18 @@ class _Link:
         self._cut = cut
         self._near, self._far = near, far
         self._frozen = False
+        self._ways: list[asyncio.Future[None]] = []
 
     async def run(self) -> None:
         """Carry both directions until one of them ends."""
         (near_in, near_out), (far_in, far_out) = self._near, self._far
-        ways = [
+        self._ways = [
             asyncio.ensure_future(self._carry("up", near_in, far_out)),
             asyncio.ensure_future(self._carry("down", far_in, near_out)),
         ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self.end(False)
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+        await asyncio.wait(self._ways, return_when=asyncio.FIRST_COMPLETED)
+        self.end(False)
+        await asyncio.gather(*self._ways, return_exceptions=True)
 
     def freeze(self) -> None:
         """Hand on nothing more."""
@@ -176,6 +170,9 @@ class _Link:
         for _, writer in (self._near, self._far):
             if not writer.is_closing():
                 _abort(writer) if reset else writer.close()
+        for way in self._ways:
+            if way is not asyncio.current_task():
+                way.cancel()
 
     async def _carry(
         self, direction: Direction, source: asyncio.StreamReader, sink: asyncio.StreamWriter
@@ -187,9 +184,7 @@ class _Link:
                 if not await self._hand_on(direction, data, sink):
                     return
 
-    async def _hand_on(
-        self, direction: Direction, data: bytes, sink: asyncio.StreamWriter
-    ) -> bool:
+    async def _hand_on(self, direction: Direction, data: bytes, sink: asyncio.StreamWriter) -> bool:
         """Hand on what may go on; whether the connection does."""
         while data:
             if self._frozen:

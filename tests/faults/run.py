@@ -51,6 +51,8 @@ class Run:
         self.patience = 60.0
         """How long what is pending at the end may take, in seconds."""
         self.expected = Expected()
+        # A first client imports its transport's libraries: a program's start, not a fault's doing.
+        AsyncClient.connect(server.url(transport))
         self.watch = Watch()
         self.notes: list[str] = []
         self.books: list[Books] = []
@@ -206,8 +208,6 @@ class Run:
         logger.setLevel(logging.INFO)
         logger.propagate = False
         self._stack.callback(logger.removeHandler, handler)
-        # A first client imports its transport's libraries: a program's start, not a fault's doing.
-        AsyncClient.connect(self.server.url(self.transport))
         self._stack.enter_context(self.watch.watching())
         return self
 

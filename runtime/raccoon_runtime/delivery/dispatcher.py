@@ -263,7 +263,7 @@ class Dispatcher:
         else:
             self._broker.out = True
             self._notices.held_up(error)
-            self._probe_after_failure(batch, error)
+            self._probe_after_failure(self._another(batch), error)
 
     def _probe_soon(self, batch: Batch | None) -> None:
         self._gate.hold(batch)
@@ -282,7 +282,22 @@ class Dispatcher:
             found = self._broker.unlike([waiting])
         if found is None:
             return None
-        batch, index = found
+        return self._alone(*found)
+
+    def _another(self, refused: Batch) -> Batch:
+        """Return the lone event to ask with next: one that was refused less, if there is one.
+
+        Else a single poisonous event would pass for an outage, and hold up all of its type.
+        """
+        self._again.append(refused)
+        found = min(self._again, key=lambda batch: batch.refusals)
+        if found.refusals and (waiting := self._queue.take()) is not None:
+            self._again.append(waiting)
+            found = waiting
+        return self._alone(found, 0)
+
+    def _alone(self, batch: Batch, index: int) -> Batch:
+        """Return one event of a batch that waits, cut out of it."""
         self._again.remove(batch)
         if batch.count == 1:
             return batch

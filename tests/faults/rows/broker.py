@@ -55,6 +55,18 @@ async def one_poisonous_event_in_every_batch(run: Run) -> None:
         await run.until(lambda: client.stats().failed == len(failing), "they fail", 100)
 
 
+@row(real=True)
+async def a_poisonous_event_before_others_of_its_type(run: Run) -> None:
+    """It is no outage of the broker: the events behind it get through."""
+    client = run.connect(**FEW)
+    failing = await run.submit_poison(client)
+    run.expected = Expected(failures=publishing(failing))
+    await run.submit(client, 300)
+    await run.until(lambda: client.stats().delivered == 300, "the others get through")
+    async with run.traffic(client):
+        await run.until(lambda: client.stats().failed == 1, "it fails", 60)
+
+
 @row(patient=True, limit=420)
 async def code_3_for_everything(run: Run) -> None:
     """An outage of the broker within the budget: nothing fails."""
