@@ -175,7 +175,10 @@ class RejectedError(SendError):
     """The server cannot read the request: code 2, or gRPC INTERNAL `error unmarshalling`."""
 
     summary = "the server cannot read the request"
-    remedy = "Check that the address is a Raccoon's and that nothing on the way rewrites bodies; report it otherwise."
+    remedy = (
+        "Check that the address is a Raccoon's and that nothing on the way rewrites bodies; report "
+        "it otherwise."
+    )
 
 
 class TooLargeError(SendError):
@@ -243,7 +246,10 @@ class TlsError(SetupError):
     """The TLS handshake failed: a certificate that is not trusted or another host's, or no TLS."""
 
     summary = "the TLS handshake failed"
-    remedy = "Give a context that trusts the server's certificate with ssl=, or check the scheme and the port."
+    remedy = (
+        "Give a context that trusts the server's certificate with ssl=, or check the scheme and "
+        "the port."
+    )
 
 
 class IdentityTakenError(SendError):

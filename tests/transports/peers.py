@@ -13,6 +13,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 from raccoon_runtime.collector.frames import BINARY, Frames, Message, accept_key, frame
 from raccoon_runtime.collector.sockets import reset
 from typing_extensions import Self
@@ -110,6 +111,8 @@ class Peer:
             await handler(Line(reader, writer))
         except (asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
             pass  # the client is gone, or the test is over
+        except h2.exceptions.ProtocolError:
+            pass  # the client speaks something else
         except BaseException as failure:
             self._failures.append(failure)
         finally:

@@ -9,6 +9,7 @@ from typing import Any
 import h2.errors
 import h2.settings
 import pytest
+from raccoon_runtime import GrpcTransport
 from raccoon_runtime.envelope import Code
 from raccoon_runtime.errors import (
     AckTimeoutError,
@@ -411,8 +412,6 @@ async def test_what_goes_out(make: Make, peer: Peer) -> None:
 
 
 async def test_a_short_address_means_grpc(make: Make, peer: Peer) -> None:
-    from raccoon_runtime import GrpcTransport
-
     peer.handler = speaking_h2(serve)
     transport = GrpcTransport(f"127.0.0.1:{peer.port}")
     ack = await deliver(transport)

@@ -1,0 +1,227 @@
+"""The caller's headers, fixed or made by a function, and the identity among them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from grpclib import Status
+from hypothesis import given
+from hypothesis import strategies as st
+from raccoon_runtime.collector import Collector, GrpcStatus, HttpStatus
+from raccoon_runtime.errors import AuthError, ConfigError, HeadersError
+from raccoon_runtime.headers import HeaderSource, checked, checked_for_grpc
+from raccoon_runtime.transports import make_transport
+
+from tests.transports.conftest import Make
+from tests.transports.sending import deliver, fail
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X A": "v"},
+        {"": "v"},
+        {"X:": "v"},
+        {"X-Ü": "v"},
+        {3: "v"},
+        {"X": 3},
+        {"X": None},
+        {"X": b"v"},
+        {"X": "line\nbreak"},
+        {"X": "line\rbreak"},
+        {"X": "nul\0"},
+        {"X": "del\x7f"},
+        {"X": "é"},
+        {"X": "☃"},
+        {"X": "\ud800"},
+        {"Content-Type": "text/plain"},
+        {"content-length": "0"},
+        {"Transfer-Encoding": "chunked"},
+        {"Content-Encoding": "gzip"},
+        {"Upgrade": "h2c"},
+        {"Connection": "close"},
+        {"Expect": "100-continue"},
+        {"TE": "trailers"},
+        {"Sec-WebSocket-Key": "x"},
+        {"X-Team": "a", "x-team": "b"},
+        ["X", "v"],
+        "X: v",
+        3,
+    ],
+)
+@pytest.mark.parametrize("url", ["ws://host", "http://host", "grpc://host:1"])
+def test_headers_that_cannot_be_sent(url: str, headers: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_transport(url, headers=headers)
+    assert caught.value.argument == "headers"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"grpc-timeout": "1S"},
+        {"trace-bin": "v"},
+        {"User-Agent": "mine"},
+        {"Host": "other"},
+        {"X!": "v"},
+        {"X": "a\tb"},
+        {"X": ""},
+    ],
+)
+def test_headers_that_grpc_cannot_carry(headers: dict[str, str]) -> None:
+    assert make_transport("http://host", headers=headers)
+    with pytest.raises(ConfigError) as caught:
+        make_transport("grpc://host:1", headers=headers)
+    assert caught.value.argument == "headers"
+
+
+LETTERS = st.text(st.characters(max_codepoint=0x17F), max_size=8)
+
+
+@given(st.dictionaries(LETTERS, LETTERS, max_size=3))
+def test_what_passes_is_a_line_of_its_own(headers: dict[str, str]) -> None:
+    try:
+        found = checked(headers)
+    except ConfigError:
+        return
+    for name, value in found.items():
+        line = f"{name}: {value}".encode("ascii")
+        assert len(line.splitlines()) == 1 and line.partition(b":")[0].decode() == name
+    try:
+        metadata = checked_for_grpc(found)
+    except ConfigError:
+        return
+    assert all(key == key.lower() for key in metadata)
+
+
+def counter() -> tuple[Callable[[], dict[str, str]], list[int]]:
+    """A function that gives another token each time, and what it gave."""
+    given: list[int] = []
+
+    def make() -> dict[str, str]:
+        given.append(len(given) + 1)
+        return {"Authorization": f"Bearer {given[-1]}"}
+
+    return make, given
+
+
+def refuse(collector: Collector, scheme: str, times: int) -> None:
+    if scheme == "grpc":
+        collector.faults.add(GrpcStatus(Status.UNAUTHENTICATED, "expired", times=times))
+    else:
+        collector.faults.add(HttpStatus(401, times=times))
+
+
+async def test_refused_credentials_are_made_anew_once(
+    make: Make, url: str, scheme: str, collector: Collector
+) -> None:
+    headers, given = counter()
+    transport = make(url, headers=headers)
+    refuse(collector, scheme, 1)
+    await deliver(transport)
+    assert given == [1, 2]
+    if scheme == "ws":
+        await transport.close()
+    refuse(collector, scheme, 2)
+    await fail(transport, AuthError, persisted="no", retryable=False, outage=True)
+    assert given == [1, 2, 3, 4]
+
+
+async def test_fixed_credentials_are_not_tried_again(
+    make: Make, url: str, scheme: str, collector: Collector
+) -> None:
+    transport = make(url, headers={"Authorization": "Bearer old"})
+    refuse(collector, scheme, 1)
+    await fail(transport, AuthError, persisted="no")
+    await deliver(transport)
+
+
+async def test_403_is_not_tried_again(make: Make, collector: Collector) -> None:
+    headers, given = counter()
+    collector.faults.add(HttpStatus(403, times=1))
+    await fail(make(collector.http_url, headers=headers), AuthError, status=403)
+    assert given == [1]
+
+
+async def test_a_function_is_asked_for_each_request_or_connection(
+    make: Make, url: str, scheme: str
+) -> None:
+    headers, given = counter()
+    transport = make(url, headers=headers)
+    for _ in range(3):
+        await deliver(transport)
+    assert len(given) == (1 if scheme == "ws" else 3)
+
+
+async def test_an_asynchronous_function(make: Make, url: str) -> None:
+    async def headers() -> dict[str, str]:
+        await asyncio.sleep(0)
+        return {"Authorization": "Bearer new"}
+
+    await deliver(make(url, headers=headers))
+
+
+async def test_a_function_that_takes_too_long(make: Make, url: str) -> None:
+    cancelled = asyncio.Event()
+
+    async def headers() -> dict[str, str]:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            cancelled.set()
+        return {}
+
+    transport = make(url, headers=headers, connect_timeout=0.1)
+    await fail(transport, HeadersError, persisted="no", retryable=True, outage=True)
+    assert cancelled.is_set()
+
+
+async def test_a_function_that_fails(make: Make, url: str) -> None:
+    def headers() -> dict[str, str]:
+        raise LookupError("no vault")
+
+    error = await fail(make(url, headers=headers), HeadersError, reason="LookupError")
+    assert isinstance(error.__cause__, LookupError)
+
+
+@pytest.mark.parametrize("made", [None, [], {"X": 1}, {"X Y": "v"}, {"Content-Type": "x"}, "X: v"])
+async def test_a_function_that_gives_no_headers(make: Make, url: str, made: Any) -> None:
+    error = await fail(make(url, headers=lambda: made), HeadersError, persisted="no")
+    assert isinstance(error.__cause__, ConfigError)
+
+
+async def test_cancellation_passes_through_a_function(make: Make, url: str) -> None:
+    begun = asyncio.Event()
+
+    async def headers() -> dict[str, str]:
+        begun.set()
+        await asyncio.sleep(3600)
+        return {}
+
+    transport = make(url, headers=headers)
+    sending = asyncio.ensure_future(deliver(transport))
+    await begun.wait()
+    sending.cancel()
+    await asyncio.wait([sending])
+    assert sending.cancelled()
+    await transport.close()
+
+
+async def test_the_identity_is_ours_unless_it_is_the_callers() -> None:
+    ours = HeaderSource(None, "X-User-ID", "till")
+    first, second = ours.new_identity(), ours.new_identity()
+    assert first != second and first.startswith("till-")
+    assert await ours.get(first) == {"X-User-ID": first}
+    theirs = HeaderSource({"x-user-id": "me"}, "X-User-ID", "till")
+    assert await theirs.get(first) == {"x-user-id": "me"}
+    assert await HeaderSource(None, None, "till").get(first) == {}
+
+
+async def test_userinfo_is_an_authorization_unless_there_is_one() -> None:
+    source = HeaderSource(None, None, "till", "Basic YTpi")
+    assert await source.get("id") == {"Authorization": "Basic YTpi"}
+    source = HeaderSource({"authorization": "Bearer x"}, None, "till", "Basic YTpi")
+    assert await source.get("id") == {"authorization": "Bearer x"}
