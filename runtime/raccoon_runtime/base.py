@@ -8,6 +8,7 @@ import importlib
 import os
 import re
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -34,11 +35,13 @@ from .event import Event
 from .message import Message
 from .options import ClientKeywords, ClientOptions, ConnectKeywords, build, split
 from .serializers import Serializer
+from .signals import TERM, SignalCloser
 from .transports import Transport, transport_for
 
 R = TypeVar("R")
 
 URL_VARIABLE = "RACCOON_URL"
+CLOSE_TIMEOUT = 10.0
 
 
 class EventMethods(Generic[R]):
@@ -78,6 +81,7 @@ class BaseClient(EventMethods[R]):
         self._methods: dict[str, EventKind] = {}
         self._kinds: dict[type, EventKind] = {}
         self._closed = False
+        self._closers: list[SignalCloser] = []
         self._generation = process.generation()
         self._delivery = self._new_delivery()
 
@@ -112,7 +116,9 @@ class BaseClient(EventMethods[R]):
     # --- life -------------------------------------------------------------------------
 
     def _new_delivery(self) -> Delivery:
-        return Delivery(self._transport, self._options, self._read)
+        # Without a reference to the client, which may be let go while its events are under way.
+        read = partial(_read, type(self), self._serializer)
+        return Delivery(self._transport, self._options, read)
 
     def _living(self) -> Delivery:
         """Return the delivery; in the child of a fork, a new and empty one."""
@@ -127,15 +133,39 @@ class BaseClient(EventMethods[R]):
         process.leave_alone(self._delivery)
         self._transport.after_fork()
         self._delivery = self._new_delivery()
+        if self._closed:
+            self._delivery.close_unused()
         self._generation = process.generation()
 
     def __del__(self) -> None:
         delivery: Delivery | None = getattr(self, "_delivery", None)
         if delivery is None or self._closed or self._generation != process.generation():
             return
-        if delivery.handle.bound:
-            told = f"unclosed {type(self).__name__}"
-            warnings.warn(told, ResourceWarning, source=self, stacklevel=1)
+        if delivery.unclosed:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=1)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Have it closed while nobody waits."""
+        self._delivery.close_later(CLOSE_TIMEOUT)
+
+    def _close_on(self, signals: tuple[int, ...]) -> None:
+        me = weakref.ref(self)
+
+        def begin(then: Callable[[], object]) -> bool:
+            client = me()
+            if client is None or client._generation != process.generation():
+                return False
+            return client._delivery.close_later(CLOSE_TIMEOUT, then)
+
+        closer = SignalCloser(begin)
+        closer.install(signals or TERM)
+        self._closers.append(closer)
+
+    def _closed_now(self) -> None:
+        self._closed = True
+        for closer in self._closers:
+            closer.uninstall()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport.address} {self._serializer.name}>"
@@ -176,9 +206,10 @@ class BaseClient(EventMethods[R]):
             except SerializationError as error:
                 raise SerializationError(f"event {event.type}: {error}") from error
             return self._framer(event.type)(self._fitting(event.type, data))
-        name = _named(type(event))
         if isinstance(event, type):
-            raise SerializationError(f"{_named(event)} is a class; an event of it belongs here")
+            told = f"{event.__name__} is a class; an event of it belongs here"
+            raise SerializationError(told)
+        name = _named(cast(type, type(event)))
         if not isinstance(event, Message):
             raise SerializationError(f"{name} is no event; Event(type, data) makes it one")
         if event.__event__ is None:
@@ -199,7 +230,7 @@ class BaseClient(EventMethods[R]):
         Or raise for the first that cannot be encoded: then nothing is sent.
         """
         if isinstance(events, (Message, Event, str, bytes, Mapping)):
-            name = _named(cast(type, type(events)))
+            name = _named(cast(Any, events).__class__)
             raise TypeError(f"send() takes a list of events, not one {name}")
         given = list(events)
         frames: list[bytes] = []
@@ -225,13 +256,6 @@ class BaseClient(EventMethods[R]):
             raise EventTooLargeError(f"{told} (max_event_bytes=)")
         return data
 
-    def _read(self, event_type: str, data: bytes) -> object:
-        """Return the event whose bytes these are: generated where its type is, else untyped."""
-        cls = self.event_class(event_type) if event_type in self._events else None
-        decode = getattr(self._serializer, "decode", None)
-        value = data if decode is None else decode(data, cls)
-        return value if isinstance(value, Message) else Event(event_type, value)
-
     def _wait_of(self, timeout: float | None) -> float:
         """Return how long to wait; a timeout of None is the client's."""
         given: object = timeout
@@ -240,6 +264,18 @@ class BaseClient(EventMethods[R]):
         if isinstance(given, bool) or not isinstance(given, (int, float)):
             raise TypeError(f"timeout is a number of seconds, not {_named(type(given))}")
         return timeout
+
+
+def _read(
+    client: type[EventMethods[Any]], serializer: Serializer, event_type: str, data: bytes
+) -> object:
+    """Return the event whose bytes these are: generated where its type is, else untyped."""
+    known = event_type in client._events  # pyright: ignore[reportPrivateUsage]
+    decode = getattr(serializer, "decode", None)
+    value = data
+    if decode is not None:
+        value = decode(data, client.event_class(event_type) if known else None)
+    return value if isinstance(value, Message) else Event(event_type, value)
 
 
 def _from_environment() -> str | list[str]:

@@ -10,13 +10,12 @@ from typing import Any
 
 from typing_extensions import Self
 
-from .base import BaseClient, EventMethods, collect, full
+from .base import CLOSE_TIMEOUT, BaseClient, EventMethods, collect, full
 from .delivery import AckFuture, AckStream, Delivery, Undelivered
 from .delivery.future import overdue
 from .delivery.queue import Place
 from .envelope import Ack
 from .errors import QueueFull
-from .signals import TERM, SignalCloser
 
 __all__ = ["AsyncClient", "EventMethods"]
 
@@ -54,15 +53,16 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         delivery = self._bound()
         places = delivery.accept_all(frames)
         while len(places) < len(frames):
-            place = await self._when_room(delivery, frames[len(places)], end)
-            if place is None:
+            more = await delivery.accept_when_room(frames, len(places), end - _now())
+            if not more:
                 raise full(wait, delivery.futures(AckFuture, places), len(frames))
-            places += [place, *delivery.accept_all(frames[len(places) + 1 :])]
+            places += more
         for place in places:
             # Most lie in a batch whose outcome has just come.
-            if place[0].outcome is None:
-                if not await AckFuture(delivery.handle, place).wait(end - _now()):
-                    raise overdue(delivery.pending(AckFuture, places), wait)
+            if place[0].outcome is not None:
+                continue
+            if not await AckFuture(delivery.handle, place).wait(end - _now()):
+                raise overdue(delivery.pending(AckFuture, places), wait)
         return collect(given, places)
 
     async def submit(self, event: object, /) -> AckFuture:
@@ -71,7 +71,8 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         With a spool the event is on the disk then.
         """
         delivery = self._bound()
-        place = await self._accepted(delivery, self._frame(event), math.inf)
+        frame = self._frame(event)
+        place = delivery.accept(frame) or await self._accepted(delivery, frame, math.inf)
         await delivery.kept(place)
         return AckFuture(delivery.handle, place)
 
@@ -103,32 +104,23 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         """
         await self._bound().flush(timeout)
 
-    async def close(self, timeout: float = 10.0) -> list[Undelivered]:
+    async def close(self, timeout: float = CLOSE_TIMEOUT) -> list[Undelivered]:
         """Accept nothing more, wait for what is pending, and close the connection.
 
         Gives back what was not acknowledged within `timeout` seconds.
         """
         delivery = self._bound()
-        self._closed = True
+        self._closed_now()
         return await delivery.close(timeout)
 
     def close_on_signals(self, *signals: int) -> None:
         """Close the client when one of these signals comes (SIGTERM if none is given), then go on.
 
         What was there to handle the signal does so afterwards; a second signal does not wait. To be
-        called in the main thread, while the loop runs.
+        called in the main thread. UsageError where the event loop handles the signal itself: close
+        the client there.
         """
-        delivery = self._bound()
-        loop = delivery.handle.loop
-        closing: set[asyncio.Task[list[Undelivered]]] = set()
-
-        def close() -> None:
-            task = loop.create_task(self.close())
-            closing.add(task)
-            task.add_done_callback(lambda _: closer.finish())
-
-        closer = SignalCloser(lambda: loop.call_soon_threadsafe(close))
-        closer.install(*(signals or TERM))
+        self._close_on(signals)
 
     def _send(
         self, event_type: str, event: Any, fields: dict[str, Any]
@@ -150,19 +142,10 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         return future.result()
 
     async def _accepted(self, delivery: Delivery, frame: bytes, wait: float) -> Place:
-        place = delivery.accept(frame)
-        if place is None:
-            place = await self._when_room(delivery, frame, _now() + wait)
-        if place is None:
+        places = await delivery.accept_when_room([frame], 0, wait)
+        if not places:
             raise full(wait)
-        return place
-
-    async def _when_room(self, delivery: Delivery, frame: bytes, end: float) -> Place | None:
-        while await delivery.room(len(frame), end - _now()):
-            place = delivery.accept(frame)
-            if place is not None:
-                return place
-        return None
+        return places[0]
 
     def _bound(self) -> Delivery:
         delivery = self._living()

@@ -16,7 +16,7 @@ def warn_caller(text: str, package: str | None = None) -> None:
     while frame.f_back is not None and _is_ours(frame, package):
         frame = frame.f_back
         level += 1
-    warnings.warn(text, DeprecationWarning, stacklevel=level - 1)
+    warnings.warn(text, DeprecationWarning, stacklevel=level)
 
 
 def _is_ours(frame: FrameType, package: str | None) -> bool:

@@ -3,53 +3,168 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from . import process
+from .errors import UsageError
 
 T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs in a daemon thread until it is stopped; `first` is called in it first."""
+    """Runs in a daemon thread until its last coroutine is through.
 
-    def __init__(self, first: Callable[[], object]) -> None:
+    `first` is called in it first, and its error is the constructor's; `finally_` when it is over,
+    however that came.
+    """
+
+    def __init__(
+        self,
+        first: Callable[[], object],
+        finally_: Callable[[], object],
+        logger: logging.Logger,
+    ) -> None:
+        self.generation = process.generation()
         self._loop = asyncio.new_event_loop()
-        self._loop.call_soon(first)
-        self._last: list[asyncio.Task[None]] = []
-        self._thread = threading.Thread(target=self._run, name="raccoon-client", daemon=True)
-        self._thread.start()
+        self._finally = finally_
+        self._log = logger
+        self._waiting: set[concurrent.futures.Future[Any]] = set()
+        self._over = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        begun: concurrent.futures.Future[object] = concurrent.futures.Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(first, begun), name="raccoon-client", daemon=True
+        )
+        process.leave_to_parent(self)
+        self._start()
+        begun.result()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run it there and return what it gives."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Run a coroutine there and return what it gives; None when the thread ends before."""
+        return result_of(self._begin(make), None)
 
-    def stop(self) -> None:
-        """End the loop and wait for its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+    def run_last(self, make: Callable[[], Coroutine[Any, Any, T]], patience: float) -> T | None:
+        """Likewise, and end with it; None also when that takes longer than `patience` seconds."""
+        result = result_of(self.begin_last(make), patience)
+        self.join(patience)
+        return result
 
-    def stop_after(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        """End the loop once this has run; nobody waits for it."""
+    def begin_last(
+        self, make: Callable[[], Coroutine[Any, Any, T]]
+    ) -> concurrent.futures.Future[T]:
+        """Begin to run a coroutine there, and end with it; of several with the first of them."""
 
-        async def last() -> None:
+        async def last() -> T:
             try:
-                await coroutine
+                return await make()
             finally:
                 self._loop.stop()
 
-        self._loop.call_soon_threadsafe(lambda: self._last.append(self._loop.create_task(last())))
+        return self._begin(last)
 
-    def _run(self) -> None:
+    def join(self, patience: float) -> None:
+        """Wait for its end."""
+        self._thread.join(max(patience, 0.0))
+        if self._thread.is_alive():
+            self._log.error("the client's thread is held up, and is left to itself")
+
+    def _begin(self, make: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def begin() -> None:
+            task = self._loop.create_task(make())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda _: _pass_on(task, future))
+
+        # No lock here, for a signal's handler may come in between and do the same. Either this
+        # sees that it is over, or the end sees the future.
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+        try:
+            self._loop.call_soon_threadsafe(begin)
+        except RuntimeError:  # it is closed
+            future.cancel()
+        if self._over:
+            future.cancel()
+        return future
+
+    def _start(self) -> None:
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._loop.close()
+            told = "no thread can be started for the client; the interpreter may be ending"
+            raise UsageError(told) from error
+
+    # --- the thread -------------------------------------------------------------------
+
+    def _run(self, first: Callable[[], object], begun: concurrent.futures.Future[object]) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_forever()
-            left = asyncio.all_tasks(self._loop)
-            for task in left:
-                task.cancel()
-            if left:
-                self._loop.run_until_complete(asyncio.wait(left))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(_call(first, begun))
+            if begun.exception() is None:
+                self._loop.run_forever()
+        except BaseException as error:
+            # SystemExit, say, from the function that makes the headers.
+            self._log.exception("the client's event loop ended: %s", type(error).__name__)
         finally:
+            self._end()
+
+    def _end(self) -> None:
+        with contextlib.suppress(BaseException):  # what a task raises that is cancelled
+            self._loop.run_until_complete(_end_tasks())
+        try:
+            self._finally()
+        finally:
+            self._over = True
+            for future in list(self._waiting):
+                future.cancel()
             asyncio.set_event_loop(None)
             self._loop.close()
+
+
+def result_of(future: concurrent.futures.Future[T], patience: float | None) -> T | None:
+    """Return what came of it; None when nothing does, or not in time."""
+    with contextlib.suppress(concurrent.futures.CancelledError):
+        try:
+            return future.result(patience)
+        except concurrent.futures.TimeoutError:  # of this wait, or what came of it
+            if future.done():
+                return future.result()
+    return None
+
+
+def _pass_on(task: asyncio.Task[T], future: concurrent.futures.Future[T]) -> None:
+    if future.done():
+        return
+    if task.cancelled():
+        future.cancel()
+    elif (error := task.exception()) is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(task.result())
+
+
+async def _call(first: Callable[[], object], begun: concurrent.futures.Future[object]) -> None:
+    try:
+        begun.set_result(first())
+    except BaseException as error:
+        begun.set_exception(error)
+
+
+async def _end_tasks() -> None:
+    """Cancel what is left, and what the calls that wait still begin."""
+    loop = asyncio.get_running_loop()
+    me = asyncio.current_task()
+    await asyncio.sleep(0)
+    while left := [task for task in asyncio.all_tasks() if task is not me]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left)
+    await loop.shutdown_asyncgens()

@@ -128,6 +128,7 @@ class Message(betterproto2.Message):
 
     __proto__: ClassVar[str] = ""
     __event__: ClassVar[str | None] = None
+    __deprecated__: ClassVar[str | None] = None
     __codec__: ClassVar[codec.Codec[Any]]
     __hash__: ClassVar[None]  # type: ignore[assignment]
     _unknown_fields: bytes = b""
@@ -144,6 +145,8 @@ class Message(betterproto2.Message):
         if proto is not None:
             cls.__proto__ = proto
             cls.__event__ = event
+        if deprecated:
+            cls.__deprecated__ = f"{cls.__proto__} is deprecated"
         cls.__codec__ = _CodecAttribute()  # type: ignore[assignment]
         old = {
             name: spec.name or name

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from weakref import WeakSet
 
 _generation = 0
-_lock = threading.Lock()
+_lock = threading.RLock()
 _inherited: list[object] = []
 _private: set[int] = set()
 _ours: WeakSet[object] = WeakSet()
@@ -28,8 +28,10 @@ def generation() -> int:
     return _generation
 
 
-def lock() -> threading.Lock:
-    """Return the lock under which clients begin; a fork's child has another, which nobody holds."""
+def lock() -> threading.RLock:
+    """Return the lock under which clients begin and end; a fork's child has another, which nobody
+    holds. A signal's handler may come in between, and take it again.
+    """
     return _lock
 
 
@@ -99,7 +101,7 @@ def close(descriptor: int) -> None:
 def _forked() -> None:
     global _generation, _lock, _quiet
     _generation += 1
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _quiet = threading.Condition()
     _busy.clear()
     leave_alone(*_ours)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import UsageError
@@ -16,36 +16,54 @@ TERM = (signal.SIGTERM,)
 class SignalCloser:
     """Begins to close something at a signal, and hands the signal on when that is finished.
 
-    A handler runs between two instructions of the main thread, which may hold any lock: so it only
-    begins, and whoever closes calls `finish`, from any thread. The signal is then raised once more.
+    A handler runs between two instructions of the main thread, which may hold any lock: so `begin`
+    only begins, and calls what it is given when it is through, from any thread; it says whether
+    there is something to wait for. The signal is then raised once more.
     """
 
-    def __init__(self, begin: Callable[[], object]) -> None:
+    def __init__(self, begin: Callable[[Callable[[], object]], bool]) -> None:
         self._begin = begin
         self._before: dict[int, Any] = {}
         self._came: int | None = None
         self._finished = False
 
-    def install(self, *signals: int) -> None:
-        """Handle these signals from now on; UsageError outside of the main thread."""
+    def install(self, signals: Sequence[int]) -> None:
+        """Handle these signals from now on; UsageError outside of the main thread, and where an
+        event loop handles one.
+        """
         if threading.current_thread() is not threading.main_thread():
             raise UsageError("signals can be handled from the main thread only")
         for number in signals:
+            # The loop hears of a signal whatever handler there is: the order could not be kept.
+            if getattr(signal.getsignal(number), "__module__", "") == "asyncio.unix_events":
+                name = signal.Signals(number).name
+                told = f"the event loop handles {name} (add_signal_handler)"
+                raise UsageError(f"{told}; close the client in its handler")
+        for number in signals:
             self._before[number] = signal.signal(number, self._handle)
 
-    def finish(self) -> None:
-        """Hand the signal on; it is closed."""
-        self._finished = True
-        if self._came is not None:
-            os.kill(os.getpid(), self._came)
+    def uninstall(self) -> None:
+        """Put back what was there, unless somebody has come after, or this is another thread."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number, before in self._before.items():
+            if signal.getsignal(number) == self._handle and self._came is None:
+                signal.signal(number, signal.SIG_DFL if before is None else before)
 
     def _handle(self, number: int, frame: Any) -> None:
         # Who is told a second time does not wait.
-        if self._finished or self._came is not None:
+        if self._came is not None or self._finished:
             self._hand_on(number, frame)
             return
         self._came = number
-        self._begin()
+        if not self._begin(self._finish):
+            self._came = None
+            self._hand_on(number, frame)
+
+    def _finish(self) -> None:
+        self._finished = True
+        if self._came is not None:
+            os.kill(os.getpid(), self._came)
 
     def _hand_on(self, number: int, frame: Any) -> None:
         before = self._before[number]

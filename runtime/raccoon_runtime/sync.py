@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import atexit
 import math
-import threading
 import time
-import weakref
 from collections.abc import Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from typing_extensions import Self, Unpack
 
-from . import process
-from .base import BaseClient, collect, full
+from . import exits, process
+from .base import CLOSE_TIMEOUT, BaseClient, collect, full
 from .delivery import Delivery, SyncAckFuture, SyncAckStream, Undelivered
 from .delivery.future import overdue
 from .delivery.queue import Place
 from .envelope import Ack
 from .errors import QueueFull, UsageError
-from .loop_thread import LoopThread
+from .loop_thread import LoopThread, result_of
 from .options import ClientKeywords
-from .signals import TERM, SignalCloser
 from .transports import Transport
 
-CLOSE_TIMEOUT = 10.0
+_GRACE = 12.0  # seconds beyond its own time that a close may take: goodbyes, and a disk at work
+_STUCK = 1.0  # seconds for which no other thread holds a lock of ours
 
 
 class SyncClient(BaseClient[Ack]):
@@ -40,8 +38,6 @@ class SyncClient(BaseClient[Ack]):
     def __init__(self, transport: Transport, /, **options: Unpack[ClientKeywords]) -> None:
         super().__init__(transport, **options)
         self._thread: LoopThread | None = None
-        self._closing = threading.Lock()
-        _open.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -68,16 +64,18 @@ class SyncClient(BaseClient[Ack]):
         delivery = self._waited_for()
         places = delivery.accept_all(frames)
         while len(places) < len(frames):
-            place = self._when_room(delivery, frames[len(places)], end - time.monotonic())
-            if place is None:
+            room = min(end - time.monotonic(), self._options.room_timeout)
+            more = delivery.accept_when_room_for_thread(frames, len(places), room)
+            if not more:
                 futures = delivery.futures(SyncAckFuture, places)
                 raise full(min(wait, self._options.room_timeout), futures, len(frames))
-            places += [place, *delivery.accept_all(frames[len(places) + 1 :])]
+            places += more
         for place in places:
             # Most lie in a batch whose outcome has just come.
-            if place[0].outcome is None:
-                if not SyncAckFuture(delivery.handle, place).wait(end - time.monotonic()):
-                    raise overdue(delivery.pending(SyncAckFuture, places), wait)
+            if place[0].outcome is not None:
+                continue
+            if not SyncAckFuture(delivery.handle, place).wait(end - time.monotonic()):
+                raise overdue(delivery.pending(SyncAckFuture, places), wait)
         return collect(given, places)
 
     def submit(self, event: object, /) -> SyncAckFuture:
@@ -87,7 +85,8 @@ class SyncClient(BaseClient[Ack]):
         when this returns; SendTimeoutError when the disk does not take it in the same time.
         """
         delivery = self._waited_for()
-        place = self._accepted(delivery, self._frame(event), math.inf)
+        frame = self._frame(event)
+        place = delivery.accept(frame) or self._accepted(delivery, frame, math.inf)
         future = SyncAckFuture(delivery.handle, place)
         if not delivery.kept_for_thread(place, self._options.room_timeout):
             raise overdue([future], self._options.room_timeout)
@@ -96,7 +95,7 @@ class SyncClient(BaseClient[Ack]):
     def submit_nowait(self, event: object, /) -> SyncAckFuture:
         """Hand over an event and return the future of its ack.
 
-        QueueFull when there is no room for it now.
+        QueueFull when there is no room for it now. To be called from any thread.
         """
         delivery = self._started()
         place = delivery.accept(self._frame(event))
@@ -116,74 +115,57 @@ class SyncClient(BaseClient[Ack]):
 
         SendTimeoutError when `timeout` seconds pass first.
         """
-        delivery = self._waited_for()
-        if self._thread is not None and not self._closed:
-            self._thread.run(delivery.flush(timeout))
+        delivery, thread = self._waited_for(), self._thread
+        if thread is not None:
+            thread.run(partial(delivery.flush, timeout, SyncAckFuture))
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> list[Undelivered]:
         """Accept nothing more, wait for what is pending, and close the connection.
 
         Gives back what was not acknowledged within `timeout` seconds.
         """
-        delivery = self._waited_for()
-        with self._closing:
-            if self._closed:
-                return []
-            self._closed = True
-            _open.discard(self)
-            thread, self._thread = self._thread, None
-            if thread is None:
-                delivery.close_unused()
-                return []
-            try:
-                return thread.run(delivery.close(timeout))
-            finally:
-                thread.stop()
+        delivery = self._living()
+        _check_waiting(delivery)
+        with process.lock():
+            self._closed_now()
+            thread = self._thread
+        if thread is None:
+            delivery.close_unused()
+            return []
+        close = partial(delivery.close, timeout)
+        if _is_interrupted(delivery):
+            thread.begin_last(close)
+            told = "close() came in the middle of another call, and goes on behind it"
+            self._options.logger.warning(told)
+            return []
+        return thread.run_last(close, max(timeout, 0.0) + _GRACE) or []
 
     def close_on_signals(self, *signals: int) -> None:
         """Close the client when one of these signals comes (SIGTERM if none is given), then go on.
 
         What was there to handle the signal does so afterwards; a second signal does not wait. To be
-        called in the main thread.
+        called in the main thread. UsageError where the event loop handles the signal itself: close
+        the client there.
         """
-
-        def close() -> None:
-            try:
-                self.close()
-            finally:
-                closer.finish()
-
-        def begin() -> None:
-            threading.Thread(target=close, name="raccoon-closing", daemon=True).start()
-
-        closer = SignalCloser(begin)
-        closer.install(*(signals or TERM))
+        self._close_on(signals)
 
     def _send(self, event_type: str, event: Any, fields: dict[str, Any]) -> Ack:
         frame, timeout = self._frame_method(event_type, event, fields)
         wait = self._wait_of(timeout)
         end = time.monotonic() + wait
         delivery = self._waited_for()
-        future = SyncAckFuture(delivery.handle, self._accepted(delivery, frame, wait))
+        place = delivery.accept(frame) or self._accepted(delivery, frame, wait)
+        future = SyncAckFuture(delivery.handle, place)
         if not future.wait(end - time.monotonic()):
             raise overdue([future], wait)
         return future.result()
 
     def _accepted(self, delivery: Delivery, frame: bytes, wait: float) -> Place:
-        place = delivery.accept(frame)
-        if place is None:
-            place = self._when_room(delivery, frame, wait)
-        if place is None:
-            raise full(min(wait, self._options.room_timeout))
-        return place
-
-    def _when_room(self, delivery: Delivery, frame: bytes, wait: float) -> Place | None:
-        end = time.monotonic() + min(wait, self._options.room_timeout)
-        while delivery.room_for_thread(len(frame), end - time.monotonic()):
-            place = delivery.accept(frame)
-            if place is not None:
-                return place
-        return None
+        room = min(wait, self._options.room_timeout)
+        places = delivery.accept_when_room_for_thread([frame], 0, room)
+        if not places:
+            raise full(room)
+        return places[0]
 
     # --- life -------------------------------------------------------------------------
 
@@ -192,47 +174,69 @@ class SyncClient(BaseClient[Ack]):
         delivery = self._living()
         if self._thread is None and not self._closed:
             with process.lock():
-                if self._thread is None:
-                    self._thread = LoopThread(delivery.bind)
+                if self._thread is None and not self._closed:
+                    self._thread = _begin(delivery)
         return delivery
 
     def _waited_for(self) -> Delivery:
         """Return the delivery, for a call that waits for it: so not from its own thread."""
         delivery = self._started()
-        if delivery.handle.here():
-            told = "the client's own thread (a callback, or headers=) cannot wait for the client"
-            raise UsageError(told)
+        _check_waiting(delivery)
         return delivery
 
     def _start_anew(self) -> None:
-        process.leave_alone(self._thread)
         self._thread = None
-        self._closing = threading.Lock()
         super()._start_anew()
-        if not self._closed:
-            _open.add(self)
 
-    def _close_at_exit(self) -> None:
-        if self._generation != process.generation():
-            return  # what a fork's child never used is its parent's to close
-        left = self.close()
+    def _let_go(self) -> None:
+        if self._thread is not None:
+            self._thread.begin_last(partial(self._delivery.close, CLOSE_TIMEOUT))
+
+
+def _check_waiting(delivery: Delivery) -> None:
+    if delivery.handle.here():
+        told = "the client's own thread (a callback, or headers=) cannot wait for the client"
+        raise UsageError(told)
+
+
+def _is_interrupted(delivery: Delivery) -> bool:
+    """Whether this thread holds the delivery's lock, and so is in a signal's handler that came in
+    between: nothing gets on before it returns.
+    """
+    lock = delivery.handle.lock
+    if not lock.acquire(timeout=_STUCK):
+        return True
+    lock.release()
+    return False
+
+
+# --- the end of the process ---------------------------------------------------------------
+
+_living: dict[LoopThread, Delivery] = {}
+
+
+def _begin(delivery: Delivery) -> LoopThread:
+    def over() -> None:
+        _living.pop(thread, None)
+        delivery.loop_ended()
+
+    thread = LoopThread(delivery.bind, over, delivery.logger)
+    _living[thread] = delivery
+    return thread
+
+
+@exits.at_exit
+def _close_all() -> None:
+    """Give all that is open the time of one close."""
+    end = time.monotonic() + CLOSE_TIMEOUT
+    mine = [(t, d) for t, d in list(_living.items()) if t.generation == process.generation()]
+    closing = [
+        (thread, delivery, thread.begin_last(partial(delivery.close, CLOSE_TIMEOUT)))
+        for thread, delivery in mine
+    ]
+    for thread, delivery, closed in closing:
+        left = result_of(closed, max(end + _GRACE - time.monotonic(), 0.0))
+        thread.join(_STUCK)
         if left:
             told = "%d event%s not delivered when the interpreter ended"
-            self._options.logger.error(told, len(left), "s" * (len(left) > 1))
-
-    def __del__(self) -> None:
-        super().__del__()
-        thread: LoopThread | None = getattr(self, "_thread", None)
-        if thread is None or self._closed or self._generation != process.generation():
-            return
-        thread.stop_after(self._delivery.close(CLOSE_TIMEOUT))
-
-
-_open: weakref.WeakSet[SyncClient] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    """What is still open when the interpreter ends gets the time of a close."""
-    for client in list(_open):
-        client._close_at_exit()  # pyright: ignore[reportPrivateUsage]
+            delivery.logger.error(told, len(left), " was" if len(left) == 1 else "s were")

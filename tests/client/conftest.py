@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -51,6 +52,8 @@ Connect = Callable[..., Face]
 
 @pytest_asyncio.fixture
 async def collector() -> AsyncIterator[Collector]:
+    # Each call of the synchronous client that waits holds a thread.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(100))
     async with Collector(event_ack=1) as made:
         yield made
 

@@ -20,6 +20,17 @@ EVENTS, BYTES, BATCH_EVENTS, BATCH_BYTES = 12, 400, 4, 120
 FRAMES = st.integers(1, 150).map(lambda size: bytes(size))
 
 
+class Turn:
+    """One who waits for room for a frame."""
+
+    def __init__(self, frame: bytes) -> None:
+        self.frame = frame
+        self.told = False
+
+    def __call__(self) -> None:
+        self.told = True
+
+
 class QueueAgainstModel(RuleBasedStateMachine):
     """The model: each event's frame and state, by the place that it was given."""
 
@@ -35,8 +46,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         self.delivered = self.failed = self.accepted = 0
         self.out: list[Batch] = []
         self.closed = False
-        self.rooms: list[int] = []
-        self.waiting = 0
+        self.line: list[Turn] = []
 
     def _signal(self) -> None:
         self.signals += 1
@@ -55,7 +65,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
             with pytest.raises(ClosedError):
                 self.queue.put(frame)
             return
-        fits = self._fits(len(frame))
+        fits = self._fits(len(frame)) and not self.line
         place = self.queue.put(frame)
         assert (place is not None) is fits
         if place is not None:
@@ -64,19 +74,27 @@ class QueueAgainstModel(RuleBasedStateMachine):
     @precondition(lambda self: not self.closed)
     @rule(frames=st.lists(FRAMES, max_size=10))
     def put_all(self, frames: list[bytes]) -> None:
-        places = self.queue.put_all(frames)
+        self._put_all(frames, None)
+
+    def _put_all(self, frames: list[bytes], turn: Turn | None) -> list[Place]:
+        places = self.queue.put_all(frames, 0, turn)
         for frame, place in zip(frames, places, strict=False):
             assert self._fits(len(frame))
+            assert turn is not None or not self.line
             self._keep(place, frame)
         if len(places) < len(frames):
-            assert not self._fits(len(frames[len(places)]))
+            others_wait = turn is None and self.line
+            assert others_wait or not self._fits(len(frames[len(places)]))
+        return places
 
-    @rule()
-    def refuse(self) -> None:
-        place = self.queue.refuse(DroppedError())
-        assert isinstance(place[0].outcome, DroppedError)
-        self.accepted += 1
-        self.failed += 1
+    @rule(frames=st.lists(FRAMES, min_size=1, max_size=5))
+    def refuse(self, frames: list[bytes]) -> None:
+        batch = Batch(PROTO_WIRE)
+        batch.add_all(frames, sum(map(len, frames)))
+        self.queue.refuse(batch, DroppedError())
+        assert isinstance(batch.outcome, DroppedError)
+        self.accepted += len(frames)
+        self.failed += len(frames)
 
     @rule()
     def take(self) -> None:
@@ -116,19 +134,48 @@ class QueueAgainstModel(RuleBasedStateMachine):
         else:
             self.failed += len(settled)
 
-    @rule(size=st.integers(1, 150))
-    def wait_for_room(self, size: int) -> None:
-        number = self.waiting
-        self.waiting += 1
-        at_once = self.closed or self._fits(size)
-        self.queue.when_room(size, lambda: self.rooms.append(number))
-        assert (number in self.rooms) is at_once
+    @rule(frame=FRAMES)
+    def get_in_line(self, frame: bytes) -> None:
+        turn = Turn(frame)
+        at_once = self.closed or (self._fits(len(frame)) and not self.line)
+        self.queue.when_room(len(frame), turn)
+        assert turn.told is at_once
+        self.line.append(turn)
+
+    @precondition(lambda self: not self.closed and any(turn.told for turn in self.line))
+    @rule(data=st.data())
+    def try_in_turn(self, data: st.DataObject) -> None:
+        """Who is in leaves the line; for whom there is no room keeps the place in it."""
+        turn = data.draw(st.sampled_from([turn for turn in self.line if turn.told]))
+        turn.told = False
+        if self._put_all([turn.frame], turn):
+            self._leave(turn)
+        else:
+            self.queue.when_room(len(turn.frame), turn)
+            assert not turn.told
+
+    @precondition(lambda self: self.line)
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        self._leave(data.draw(st.sampled_from(self.line)))
+
+    def _leave(self, turn: Turn) -> None:
+        self.line.remove(turn)
+        waiting = [other for other in self.line if not other.told]
+        self.queue.no_room_needed(turn)
+        if waiting:
+            assert waiting[0].told  # the next one in line
 
     @rule()
     def close(self) -> None:
         self.queue.close()
         self.closed = True
-        assert sorted(self.rooms) == list(range(self.waiting))
+        assert all(turn.told for turn in self.line)
+
+    @invariant()
+    def nobody_waits_for_ever(self) -> None:
+        """Somebody has a turn, or there is something pending that will bring one."""
+        assert not self.line or self.pending or any(turn.told for turn in self.line)
 
     @invariant()
     def the_books_are_exact(self) -> None:

@@ -6,16 +6,15 @@ accept ─▶ Queue ─▶ Window ─▶ Dispatcher ─▶ transport ─▶ Disp
 from __future__ import annotations
 
 import asyncio
-import atexit
-import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
-from .. import process, telemetry
+from .. import telemetry
 from ..deadline import deadline
 from ..envelope import Ack
 from ..errors import DroppedError, SendError, SendTimeoutError, UndeliveredError
@@ -26,11 +25,13 @@ from .batch import Batch
 from .callbacks import Callbacks
 from .dispatcher import Dispatcher
 from .flush import Flush
-from .future import AckFuture, SyncAckFuture, came, resolve, wake
+from .future import AckFuture, SyncAckFuture, came, wake
 from .handle import LoopHandle
 from .notices import Notices
 from .queue import Bounds, Place, Queue
+from .room import put_in_turn, put_in_turn_for_thread
 from .stats import Counters, Stats
+from .unclosed import held, hold, let_go
 from .undelivered import Read, Undelivered
 from .window import Window
 
@@ -52,6 +53,7 @@ class Delivery:
 
     def __init__(self, transport: Transport, options: ClientOptions, read: Read) -> None:
         self.transport = transport
+        self.logger = options.logger
         self._options = options
         self._read = read
         self._wire = transport.wire
@@ -60,7 +62,9 @@ class Delivery:
         self._counters = Counters()
         self._streams: WeakSet[AckStream | SyncAckStream] = WeakSet()
         self._flushes: list[Flush] = []
-        self._closing: asyncio.Future[list[Undelivered]] | None = None
+        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
+        self._left: list[Undelivered] = []
         self._watch: telemetry.Watch | None = None
         self._tracing: telemetry.Tracing | None = None
         self._spool: Spool | None = None
@@ -95,7 +99,7 @@ class Delivery:
     def bind(self) -> None:
         """Live on the running loop; what was accepted before goes out."""
         if self.handle.bind():
-            _unclosed[self] = process.generation()
+            hold(self)
             self._observe()
             if self._spool is not None:
                 self._spool.start()
@@ -111,7 +115,9 @@ class Delivery:
     # --- in ---------------------------------------------------------------------------
 
     def accept(self, frame: bytes) -> Place | None:
-        """Accept a framed event and return where it is; None when there is no room for it now."""
+        """Accept a framed event and return where it is; None when there is no room for it now, or
+        others wait for room.
+        """
         place = self._queue.put(frame)
         if self._tracing is not None and place is not None:
             self._tracing.note(place[0])
@@ -124,7 +130,24 @@ class Delivery:
         places = self._queue.put_all(frames)
         while len(places) < len(frames) and self._options.overflow != "wait":
             places.append(self._dropped(frames[len(places)]))
-            places += self._queue.put_all(frames[len(places) :])
+            places += self._queue.put_all(frames, len(places))
+        return self._noted(places)
+
+    async def accept_when_room(
+        self, frames: Sequence[bytes], start: int, seconds: float
+    ) -> list[Place]:
+        """Wait for room, and accept as many as there is room for then, from `start` on; none when
+        that does not come in time.
+        """
+        return self._noted(await put_in_turn(self._queue, frames, start, seconds))
+
+    def accept_when_room_for_thread(
+        self, frames: Sequence[bytes], start: int, seconds: float
+    ) -> list[Place]:
+        """The same, for a thread to wait."""
+        return self._noted(put_in_turn_for_thread(self._queue, frames, start, seconds))
+
+    def _noted(self, places: list[Place]) -> list[Place]:
         if self._tracing is not None:
             for batch in dict.fromkeys(batch for batch, _ in places):
                 self._tracing.note(batch)
@@ -137,34 +160,13 @@ class Delivery:
                 self._settled(oldest, DroppedError(req_guid=oldest.req_guid))
                 if (place := self._queue.put(frame)) is not None:
                     return place
-        return self._queue.refuse(DroppedError())
-
-    async def room(self, size: int, seconds: float) -> bool:
-        """Wait until there may be room for an event of that size; whether that came in time."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
-        waker = partial(wake, loop, waiter)
-        self._queue.when_room(size, waker)
-        timer = None if seconds == math.inf else loop.call_later(seconds, resolve, waiter, False)
-        found = False
-        try:
-            found = await waiter
-        finally:
-            if timer is not None:
-                timer.cancel()
-            if not found:
-                self._queue.no_room_needed(waker)
-        return found
-
-    def room_for_thread(self, size: int, seconds: float) -> bool:
-        """The same, for a thread to wait."""
-        found = threading.Event()
-        waker = found.set
-        self._queue.when_room(size, waker)
-        if found.wait(max(seconds, 0.0)):
-            return True
-        self._queue.no_room_needed(waker)
-        return False
+        batch = Batch(self._wire)
+        batch.add(frame, len(frame))
+        error = DroppedError(req_guid=batch.req_guid)
+        self._bury(batch, error)
+        self._queue.refuse(batch, error)
+        self._tell_streams(error)
+        return batch, 0
 
     async def kept(self, place: Place) -> None:
         """Wait until an event is on the disk, if there is a spool.
@@ -201,9 +203,10 @@ class Delivery:
     def stream(self, kind: type[S]) -> S:
         """Return an iterator over the acks from now on."""
         stream = kind(self._counters)
-        if self._closing is None:
+        with self.handle.lock:
             self._streams.add(stream)
-        else:
+            closed = self._closed
+        if closed:
             stream.end()
         return stream
 
@@ -221,7 +224,9 @@ class Delivery:
             latency=counted.latency.latency(),
         )
 
-    async def flush(self, timeout: float | None) -> None:
+    async def flush(
+        self, timeout: float | None, kind: type[AckFuture] | type[SyncAckFuture] = AckFuture
+    ) -> None:
         """Wait until what was accepted so far, and what was in the spool, has its outcome.
 
         SendTimeoutError when that takes longer.
@@ -236,7 +241,7 @@ class Delivery:
             flush.wait_for(self._queue.mark())
             self._window.wake_all()
             if not await came(flush.done, left):
-                raise self._overdue(flush, timeout or 0.0)
+                raise self._overdue(flush, timeout or 0.0, kind)
         finally:
             self._flushes.remove(flush)
 
@@ -249,11 +254,13 @@ class Delivery:
         self._spool.when_adopted(partial(wake, loop, waiter))
         return await came(waiter, timeout)
 
-    def _overdue(self, flush: Flush, timeout: float) -> SendTimeoutError:
+    def _overdue(
+        self, flush: Flush, timeout: float, kind: type[AckFuture] | type[SyncAckFuture]
+    ) -> SendTimeoutError:
         count = sum(batch.count for batch in flush.left)
         error = SendTimeoutError(f"{timeout:g} s, {count} events are pending")
         error.futures = tuple(
-            AckFuture(self.handle, (batch, index))
+            kind(self.handle, (batch, index))
             for batch in flush.left
             for index in range(batch.count)
         )
@@ -262,32 +269,57 @@ class Delivery:
     async def close(self, timeout: float) -> list[Undelivered]:
         """Accept nothing more, wait for what is pending, end, and return what got no ack.
 
-        What lies in a spool stays there, and is not returned.
+        What lies in a spool stays there, and is not returned. A cancellation ends the wait, not the
+        closing; the next who calls is given what is left.
         """
-        if self._closing is not None:
-            await asyncio.wait([self._closing])
-            return []
+        await asyncio.wait([self._begin_close(timeout)])
+        given, self._left = self._left, []
+        return given
+
+    def close_later(self, timeout: float, then: Callable[[], object] = lambda: None) -> bool:
+        """Have it closed while nobody waits, and `then` called; False when no loop will do it."""
+
+        def begin() -> None:
+            self._begin_close(timeout).add_done_callback(lambda _: then())
+
+        return self.handle.call(begin)
+
+    def _begin_close(self, timeout: float) -> asyncio.Task[None]:
+        if self._closing is None:
+            self._closing = self.handle.loop.create_task(self._close(timeout), name="raccoon-close")
+        return self._closing
+
+    @property
+    def unclosed(self) -> bool:
+        """Whether it was used, and was not closed."""
+        return held(self)
+
+    async def _close(self, timeout: float) -> None:
         end = time.monotonic() + timeout
-        self._closing = asyncio.get_running_loop().create_future()
-        self._queue.close()
-        left: list[Undelivered] = []
-        try:
+        self._accept_no_more()
+        async with AsyncExitStack() as ending:
+            # Each of these comes to pass, the last one first, whatever is cancelled meanwhile. The
+            # spool ends before anything is given up, so that what has gathered gets onto the disk.
+            ending.callback(self._end)
+            ending.push_async_callback(self._part, end)
+            ending.callback(self._give_back)
+            ending.push_async_callback(self._end_spool)
+            ending.push_async_callback(self._window.close)
             self._dispatcher.hurry()
-            await self.flush(timeout)
-        except SendTimeoutError:
-            told = "closing with events that were not acknowledged within %g s"
-            self._options.logger.warning(told, timeout)
-        finally:
-            try:
-                await self._window.close()
-            finally:
-                # First, so that what has gathered gets onto the disk, as far as it lets it.
-                await self._end_spool()
-                left = self._abandon(UndeliveredError())
-                await self._part(end)
-                self._end()
-                self._closing.set_result(left)
-        return left
+            with suppress(SendTimeoutError):
+                await self.flush(max(timeout, 0.0))
+
+    def _accept_no_more(self) -> None:
+        with self.handle.lock:
+            self._closed = True
+        self._queue.close()
+
+    def _give_back(self) -> None:
+        self._left = self._abandon(UndeliveredError())
+        if self._left:
+            count = len(self._left)
+            told = "closed before %d event%s acknowledged"
+            self.logger.warning(told, count, " was" if count == 1 else "s were")
 
     async def _end_spool(self) -> None:
         if self._spool is not None:
@@ -295,41 +327,30 @@ class Delivery:
             ended: asyncio.Future[bool] = loop.create_future()
             self._spool.end(partial(wake, loop, ended))
             if not await came(ended, _CLOSING):
-                self._options.logger.warning("closed while the spool's disk was still at work")
+                self.logger.warning("closed while the spool's disk was still at work")
 
     def _end(self) -> None:
-        _unclosed.pop(self, None)
+        let_go(self)
         if self._watch is not None:
             self._watch.close()
-
-    def report_lost(self, pending: int) -> None:
-        """Say that the interpreter ends before these were acknowledged."""
-        told = "the interpreter ended before %d events were acknowledged; close the client first"
-        self._options.logger.error(told, pending)
-
-    def report_spooled(self, count: int) -> None:
-        """Say that these are on the disk when the interpreter ends."""
-        told = "the interpreter ended with %d events in the spool; the next process delivers them"
-        self._options.logger.warning(told, count)
+        for stream in self._every_stream():
+            stream.end()
 
     def close_unused(self) -> None:
         """Accept nothing more; it was never bound to a loop, so nothing is pending."""
-        self._queue.close()
+        self._accept_no_more()
         if self._spool is not None:
             self._spool.end(lambda: None)
-        for stream in list(self._streams):
-            stream.end()
+        self._end()
 
     async def _part(self, end: float) -> None:
-        for stream in list(self._streams):
-            stream.end()
         self._notices.rest()
         try:
             async with deadline(_CLOSING):
                 await self.transport.close()
         except asyncio.TimeoutError:
             told = "%s did not close in time"
-            self._options.logger.warning(told, self.transport.address)
+            self.logger.warning(told, self.transport.address)
         await self._callbacks_done(max(end - time.monotonic(), 0.0))
 
     async def _callbacks_done(self, patience: float) -> None:
@@ -338,7 +359,7 @@ class Delivery:
             last: asyncio.Future[bool] = loop.create_future()
             self.handle.callbacks.run(partial(wake, loop, last))
             if not await came(last, patience):
-                self._options.logger.warning("closed while callbacks were still running")
+                self.logger.warning("closed while callbacks were still running")
 
     def _abandon(self, error: SendError) -> list[Undelivered]:
         left: list[Undelivered] = []
@@ -358,7 +379,8 @@ class Delivery:
     # --- what the rooms tell each other -----------------------------------------------
 
     def _signal(self) -> None:
-        self.handle.call(self._window.wake)
+        if not self.handle.call(self._window.wake):
+            hold(self)
 
     def _settled(self, batch: Batch, outcome: Ack | SendError) -> None:
         if isinstance(outcome, Ack):
@@ -366,16 +388,28 @@ class Delivery:
             self._counters.latency.add(taken, batch.count)
             if self._watch is not None:
                 self._watch.acknowledged(taken)
-        elif self._options.on_failure is not None:
-            for dead in self._undelivered(batch, outcome):
-                self.handle.callbacks.run(partial(self._options.on_failure, dead))
+        else:
+            self._bury(batch, outcome)
         self._queue.done(batch, outcome)
-        if self._streams:
-            ack = outcome if isinstance(outcome, Ack) else failure_ack(outcome)
-            for stream in list(self._streams):
-                stream.put(ack)
+        self._tell_streams(outcome)
         if self._flushes:
             self.handle.call(self._tell_flushes, batch)
+
+    def _bury(self, batch: Batch, error: SendError) -> None:
+        if self._options.on_failure is not None:
+            for dead in self._undelivered(batch, error):
+                self.handle.callbacks.run(partial(self._options.on_failure, dead))
+
+    def _tell_streams(self, outcome: Ack | SendError) -> None:
+        if self._streams:
+            ack = outcome if isinstance(outcome, Ack) else failure_ack(outcome)
+            for stream in self._every_stream():
+                stream.put(ack)
+
+    def _every_stream(self) -> list[AckStream | SyncAckStream]:
+        # Under the lock, for another thread may add one meanwhile.
+        with self.handle.lock:
+            return list(self._streams)
 
     def _tell_flushes(self, batch: Batch) -> None:
         for flush in self._flushes:
@@ -393,20 +427,22 @@ class Delivery:
         for flush in self._flushes:
             flush.divided(batch, parts)
 
+    def loop_ended(self) -> None:
+        """Say what is lost when the loop ends without a close, rather than leave it in limbo."""
+        if self._closing is None:
+            self._killed()
+
     def _killed(self) -> None:
-        """The loop ends without a close: say what is lost, rather than leave it in limbo."""
-        self._queue.close()
-        self._end()
+        self._accept_no_more()
         if self._spool is not None:
             ended = threading.Event()
             self._spool.end(ended.set)
             ended.wait(_CLOSING)
         left = self._abandon(UndeliveredError("its event loop ended"))
         if left:
-            told = "an event loop ended before %d events were acknowledged; close the client first"
-            self._options.logger.error(told, len(left))
-        for stream in list(self._streams):
-            stream.end()
+            told = "an event loop ended before %d event%s acknowledged; close the client first"
+            self.logger.error(told, len(left), " was" if len(left) == 1 else "s were")
+        self._end()
 
 
 def _check_kept(place: Place) -> None:
@@ -423,19 +459,3 @@ def _bounds(transport: Transport, options: ClientOptions) -> Bounds:
         batch_bytes=transport.batch_bytes if options.batch_bytes is None else options.batch_bytes,
         linger=options.linger,
     )
-
-
-# Held on purpose: what nobody closed is not to vanish without a word.
-_unclosed: dict[Delivery, int] = {}
-
-
-@atexit.register
-def _report() -> None:
-    """Say what is pending still when the interpreter ends."""
-    for delivery, generation in list(_unclosed.items()):
-        if generation == process.generation():
-            stats = delivery.stats()
-            if stats.pending > stats.spooled:
-                delivery.report_lost(stats.pending - stats.spooled)
-            if stats.spooled:
-                delivery.report_spooled(stats.spooled)

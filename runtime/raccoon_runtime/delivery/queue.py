@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -75,7 +76,8 @@ class Queue:
         self._batches: deque[Batch] = deque()
         self._gathering: Batch | None = None
         self._live: dict[Batch, None] = {}
-        self._rooms: dict[Waker, None] = {}
+        self._rooms: dict[Waker, bool] = {}
+        """Those who wait for room, in their order, and whether it is their turn to try."""
         self._accepted = 0
         self._delivered = 0
         self._failures: Counter[str] = Counter()
@@ -85,12 +87,14 @@ class Queue:
     # --- in ---------------------------------------------------------------------------
 
     def put(self, frame: bytes) -> Place | None:
-        """Accept a framed event and return where it is; None when there is no room for it."""
+        """Accept a framed event and return where it is; None when there is no room for it, or
+        others wait for room.
+        """
         size = len(frame)
         with self._lock:
             if self._closed:
                 raise ClosedError("the client is closed")
-            if not self._fits(size):
+            if self._rooms or not self._fits(size):
                 return None
             batch, wake = self._gathering, not self._signalled
             if batch is None or self._is_full(batch, size):
@@ -105,21 +109,27 @@ class Queue:
             self._signal()
         return batch, index
 
-    def put_all(self, frames: Sequence[bytes]) -> list[Place]:
-        """Accept as many of these as there is room for, in order, and return where they are."""
+    def put_all(
+        self, frames: Sequence[bytes], start: int = 0, turn: Waker | None = None
+    ) -> list[Place]:
+        """Accept as many of these, from `start` on, as there is room for, in order, and return
+        where they are. While others wait for room only who has a `turn` gets in.
+        """
         places: list[Place] = []
-        while len(places) < len(frames):
-            some = self._put_some(frames, len(places))
+        while start + len(places) < len(frames):
+            some = self._put_some(frames, start + len(places), turn)
             if not some:
                 break
             places += some
         return places
 
-    def _put_some(self, frames: Sequence[bytes], start: int) -> list[Place]:
+    def _put_some(self, frames: Sequence[bytes], start: int, turn: Waker | None) -> list[Place]:
         """Accept what fits into one batch, of the frames from `start` on."""
         with self._lock:
             if self._closed:
                 raise ClosedError("the client is closed")
+            if self._rooms and turn not in self._rooms:
+                return []
             batch, wake = self._gathering, not self._signalled
             if batch is None or self._is_full(batch, len(frames[start])):
                 wake |= batch is not None
@@ -175,15 +185,12 @@ class Queue:
         self._batches.append(batch)
         self._live[batch] = None
 
-    def refuse(self, error: SendError) -> Place:
-        """Count an event that was dropped at the door, and return the place of its outcome."""
-        batch = Batch(self._wire)
-        batch.count = 1
+    def refuse(self, batch: Batch, error: SendError) -> None:
+        """Count a batch that was dropped at the door."""
         with self._lock:
-            self._accepted += 1
-            self._failures[type(error).__name__] += 1
-            batch.settle(error.about(batch.req_guid))
-        return batch, 0
+            self._accepted += batch.count
+            self._failures[type(error).__name__] += batch.count
+            batch.settle(error)
 
     def drop_oldest(self) -> Batch | None:
         """Take the oldest batch out of the queue and return it; None when all are on their way."""
@@ -257,32 +264,31 @@ class Queue:
 
     # --- room -------------------------------------------------------------------------
 
-    def when_room(self, size: int, waker: Waker) -> None:
-        """Have this called, once, when something was settled; at once when there is room.
-
-        So it is when the queue is closed.
+    def when_room(self, size: int, turn: Waker) -> None:
+        """Get in line, or stay there; `turn` is called when it is time to try: at once when there
+        is room and nobody waits, or when the queue is closed.
         """
         with self._lock:
-            if not self._closed and not self._fits(size):
-                self._rooms[waker] = None
-                return
-        waker()
+            first = not self._rooms or turn in self._rooms
+            now = self._closed or (first and self._fits(size))
+            self._rooms[turn] = now
+        if now:
+            turn()
 
     def _rooms_for(self, count: int) -> list[Waker]:
-        """Take so many of those who wait for room from the list, to be called without the lock."""
-        rooms = [waker for waker, _ in zip(self._rooms, range(count), strict=False)]
-        for waker in rooms:
-            del self._rooms[waker]
-        return rooms
+        """Return the next so many of those who wait, whose turn it is now."""
+        waiting = (turn for turn, told in self._rooms.items() if not told)
+        turns = list(itertools.islice(waiting, count))
+        self._rooms.update(dict.fromkeys(turns, True))
+        return turns
 
-    def no_room_needed(self, waker: Waker) -> None:
-        """Take back `when_room`; when it was called in vain, the next one is."""
+    def no_room_needed(self, turn: Waker) -> None:
+        """Leave the line, in or not; the next one may try."""
         with self._lock:
-            if self._rooms.pop(waker, waker) is None or not self._rooms:
-                return
-            other = next(iter(self._rooms))
-            del self._rooms[other]
-        other()
+            self._rooms.pop(turn, None)
+            turns = self._rooms_for(1)
+        for following in turns:
+            following()
 
     # --- what only a spool changes ------------------------------------------------------
 

@@ -26,7 +26,7 @@ class Source(Protocol):
         ...
 
     def killed(self) -> None:
-        """Hear that a worker was cancelled from outside: the loop is ending."""
+        """Hear that a worker was ended from outside: the loop is ending."""
         ...
 
 
@@ -82,7 +82,7 @@ class Window:
                     await self._source.carry(batch)
                 finally:
                     self.busy -= 1
-        except asyncio.CancelledError:
+        except BaseException:  # SystemExit too, from the function that makes the headers
             if not self._closing:
                 self._source.killed()
             raise
