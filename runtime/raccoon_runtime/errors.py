@@ -204,6 +204,7 @@ class SetupError(SendError, ConfigError):
     """
 
     summary = "the server refuses this client as it is set up"
+    remedy = "Check the client's address and options."
     outage = True
 
     def __init__(self, reason: str = "", /, **facts: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ..errors import ConfigError
 
 EVENTS_PATH = "/api/v1/events"
+_HOST = re.compile(r"[0-9A-Za-z._-]+|[0-9a-f.:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,9 @@ def _host(name: str) -> str:
         raise ConfigError("the address names no host", argument="url")
     try:
         host = name if ":" in name else name.encode("idna").decode()
-    except (
-        UnicodeError
-    ):  # an empty label, or one that is too long; a look-up would fail with it too
-        host = "%"
-    if not set('/\\?#@<>^`{|}%"').isdisjoint(host):
+    except UnicodeError:  # an empty label, or one that is too long: a look-up would fail too
+        host = ""
+    if not _HOST.fullmatch(host):
         raise ConfigError("the host is malformed", argument="url")
     return host
 

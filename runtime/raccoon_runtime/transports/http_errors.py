@@ -97,17 +97,15 @@ def map_error(error: BaseException, *, connecting: bool = False) -> SendError:
         (AIOHTTP_ERRORS[base] for base in type(error).__mro__ if base in AIOHTTP_ERRORS),
         ConnectionLostError,
     )
+    cause = _cause(error)
+    words = type(error).__name__ if cause is None else system_says(cause)
     status = None
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        status = error.status
+        status, words, connecting = error.status, f"the proxy says {error.message}", True
         kind = STATUSES[status][0] if status in STATUSES else ConnectError
     elif connecting and kind in (ConnectionLostError, AckTimeoutError, AnswerError):
         kind = EndpointError if kind is AnswerError else ConnectError
     unsent = connecting or kind in (ConnectError, TlsError, EndpointError)
-    cause = _cause(error)
-    words = type(error).__name__ if cause is None else system_says(cause)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        words = f"the proxy says {error.message}"
     told = kind(words, status=status, persisted="no" if unsent else "possibly")
     told.__cause__ = cause
     return told

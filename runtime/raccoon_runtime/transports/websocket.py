@@ -43,7 +43,8 @@ class WebSocketTransport(NetworkTransport):
         told = build(TransportOptions, options)
         address = parse_address(url, {"ws": 80, "wss": 443}, default_path=EVENTS_PATH)
         super().__init__(address, told)
-        self._url = URL(address.url, encoded=True)
+        # As proxies know it, too.
+        self._url = URL(address.url.replace("ws", "http", 1), encoded=True)
         self._dialer = HttpDialer(address, told)
         self._opening = Opening(self._open, self._opened)
         self._connection: Connection | None = None
