@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from . import process
@@ -34,5 +35,6 @@ def expect() -> None:
 
 @atexit.register
 def _end() -> None:
-    for call in _calls:
-        call()
+    with ExitStack() as calls:  # so that an interrupt in one does not keep the next from speaking
+        for call in reversed(_calls):
+            calls.callback(call)

@@ -31,9 +31,9 @@ OTHERWISE = {
         ("waiting for room if need be,", "waiting up to 5 s for room,"),
         (
             "With a spool the event is on the disk then.",
-            "QueueFull after that; `room_timeout=` says otherwise. With a spool the event is on the "
-            "disk when this returns; SendTimeoutError when the disk does not take it in the same "
-            "time.",
+            "QueueFull after that; `room_timeout=` says otherwise. With a spool the event is on "
+            "the disk when this returns; SendTimeoutError when the disk does not take it in the "
+            "same time.",
         ),
     ],
     "submit_nowait": [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
@@ -19,7 +20,7 @@ class Lookup:
     """Looks hosts up, and answers what it found last while the system cannot say.
 
     That is so when no name server answers, and at interpreter exit, where an event loop has no
-    threads any more to ask in.
+    threads any more to ask in. What was not found before is then asked for without one.
     """
 
     def __init__(self) -> None:
@@ -31,11 +32,25 @@ class Lookup:
         loop = asyncio.get_running_loop()
         try:
             infos = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        except (RuntimeError, socket.gaierror) as error:
-            if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
+            self._found[key] = _places(infos)
+        except socket.gaierror as error:
+            if error.errno != socket.EAI_AGAIN:
                 raise
             if key not in self._found:
                 raise OSError(None, "the host cannot be looked up now") from error
-        else:
-            self._found[key] = [Place(info[0], str(info[4][0]), int(info[4][1])) for info in infos]
+        except RuntimeError as error:
+            if key not in self._found:
+                self._found[key] = _ask_here(host, port, family, error)
         return self._found[key]
+
+
+def _ask_here(host: str, port: int, family: int, error: RuntimeError) -> list[Place]:
+    """Ask without a thread: the loop waits meanwhile, but there is little left that it could do."""
+    try:
+        return _places(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM))
+    except OSError:
+        raise OSError(None, "the host cannot be looked up now") from error
+
+
+def _places(infos: Sequence[tuple[Any, ...]]) -> list[Place]:
+    return [Place(info[0], str(info[4][0]), int(info[4][1])) for info in infos]
