@@ -154,7 +154,7 @@ def _directory() -> str | None:
 def _sweep(directory: str) -> None:
     with os.scandir(directory) as entries:
         for entry in entries:
-            if time.time() - entry.stat().st_mtime > _KEPT:
+            if entry.is_file() and time.time() - entry.stat().st_mtime > _KEPT:
                 os.remove(entry.path)
 
 

@@ -271,10 +271,15 @@ def test_old_records_go(fresh: Project) -> None:
     (record,) = records(fresh)
     old = record.with_name("old.json")
     old.touch()
-    os.utime(old, (0, 0))
+    directory = record.with_name("of another tool")
+    directory.mkdir()
+    for path in (old, directory):
+        os.utime(path, (0, 0))
+    before = record.read_bytes()
     edit_schema(fresh)
     fresh.run("-I", "vendor")
-    assert records(fresh) == [record]
+    assert sorted(records(fresh)) == sorted([record, directory])
+    assert record.read_bytes() != before
 
 
 def test_a_check_that_finds_drift_records_nothing(project: Project) -> None:
