@@ -96,6 +96,7 @@ class Http2Connection(asyncio.Protocol):
         self._last_ping: float | None = None
         self._strikes = 0
         self._calm = False
+        self._greeted = False
         self._patience: asyncio.TimerHandle | None = None
         self.transport: asyncio.Transport | None = None
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -120,14 +121,18 @@ class Http2Connection(asyncio.Protocol):
                 codes.MAX_HEADER_LIST_SIZE: MOST_HEADER_BYTES,
             }
         )
-        self._write()
 
     def data_received(self, data: bytes) -> None:
         try:
             for event in self.protocol.receive_data(data):
-                self._event(event)
+                # A call may have been reset in the packet that it came in.
+                with contextlib.suppress(h2.exceptions.StreamClosedError):
+                    self._event(event)
         except h2.exceptions.ProtocolError:
+            if not self._greeted:
+                self.protocol.clear_outbound_data_buffer()  # it is another protocol altogether
             self.end()
+        self._greeted = True
         self._write()
 
     def connection_lost(self, exc: Exception | None) -> None:
