@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from raccoon_runtime import QueueFull, SendTimeoutError, Undelivered, UndeliveredError
 from raccoon_runtime.collector import Collector
+from raccoon_runtime.spool.reader import Reader
 
 from generated import AsyncEventClient, EventClient
 from tests.spool.events import OPTIONS, event, events, nobody, spool_files, stored
@@ -24,12 +25,15 @@ def make(url: str, directory: Path, **options: object) -> AsyncEventClient:
 
 def kept(directory: Path) -> int:
     """How many events are on the disk, for whoever looks."""
-    count = 0
-    for path in directory.glob("*.spool"):
-        db = sqlite3.connect(path)
-        count += db.execute("SELECT COALESCE(SUM(events), 0) FROM batches").fetchone()[0]
-        db.close()
-    return count
+    return sum(_kept(path) for path in directory.glob("*.spool"))
+
+
+def _kept(path: Path) -> int:
+    reader = Reader.open(path)
+    try:
+        return reader.totals().events if reader.version() else 0
+    finally:
+        reader.close()
 
 
 async def test_submit_returns_when_the_event_is_on_the_disk(directory: Path) -> None:
@@ -148,7 +152,7 @@ async def test_what_memory_has_no_room_for_comes_back_from_the_disk_in_order(
         await collector.start()
         await client.flush(30)
         assert all(future.done() and future.exception() is None for future in futures)
-        order = [number for number in stored(collector)]
+        order = list(stored(collector))
         assert sorted(order) == list(range(1000))
         # One probe may overtake what was taken with it.
         assert order[50:] == sorted(order[50:])

@@ -92,8 +92,9 @@ class Keeper:
         """Close the file, and remove it when it is empty."""
         if self._adoption is not None:
             self._adoption.close()
-        if self._file is not None:
-            self._file.close()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     # --- the file ---------------------------------------------------------------------------
 
@@ -171,7 +172,8 @@ class Keeper:
         return False
 
     def _adopt(self, store: Store) -> bool:
-        if self._adoption is None:
+        # Until all is written again, a file that failed may be the only one to have it.
+        if self._adoption is None or (self._adoption.seeks_ours and self._work):
             return False
         moved = self._adoption.step(store)
         if moved is None:

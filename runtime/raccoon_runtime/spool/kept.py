@@ -101,6 +101,7 @@ class KeptQueue(Queue):
         batch.row = row
         self._disk.last = max(self._disk.last, row)
         if batch.outcome is not None:
+            self._disk.resident.add(row)
             self._work.gone.append(row)
             return []
         for leaf in batch.leaves():
@@ -233,9 +234,10 @@ class KeptQueue(Queue):
         """
         disk = self._disk
         with self._lock:
-            again = [batch for batch in self._live if batch.kept]
+            again = [batch for batch in self._live if batch.out]
             for batch in again:
-                disk.take_off(batch)
+                if batch.kept:
+                    disk.take_off(batch)
                 batch.kept, batch.row = False, None
             cursor, resident, disk.resident = disk.cursor, disk.resident, set()
             disk.cursor = disk.last

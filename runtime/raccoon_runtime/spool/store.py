@@ -45,10 +45,8 @@ _SET_ASIDE = (
     "INSERT INTO aside SELECT req_guid, sent_time, wire, events, ?, frames FROM batches"
     " WHERE id = ?"
 )
+_NEW = ("page_size=4096", "auto_vacuum=INCREMENTAL")
 _SETTINGS = (
-    # These two only count for a file that is new.
-    "page_size=4096",
-    "auto_vacuum=INCREMENTAL",
     "journal_mode=WAL",
     "synchronous=FULL",
     "fullfsync=ON",  # macOS, where fsync alone leaves it to the disk's cache
@@ -78,13 +76,13 @@ class Store(Reader):
             raise
 
     def _prepare(self) -> None:
-        for setting in _SETTINGS:
-            self._db.execute(f"PRAGMA {setting}").fetchall()
         version = self.version()
+        if version not in (0, VERSION):
+            raise SpoolError(f"{self.path} is of version {version}; this runtime reads {VERSION}")
+        for setting in _SETTINGS if version else _NEW + _SETTINGS:
+            self._db.execute(f"PRAGMA {setting}").fetchall()
         if version == 0:
             self._db.executescript(_SCHEMA)
-        elif version != VERSION:
-            raise SpoolError(f"{self.path} is of version {version}; this runtime reads {VERSION}")
         with self.transaction():  # or it cannot be written to
             self.is_empty()
 

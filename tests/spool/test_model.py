@@ -1,0 +1,352 @@
+"""The queue and its disk against a model, whatever the order in which things happen, wherever the
+disk fails and wherever the process dies.
+
+A crash is a copy of the directory, as it is at that moment, with which another life begins.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from raccoon_runtime.delivery.batch import Batch
+from raccoon_runtime.delivery.callbacks import Callbacks
+from raccoon_runtime.delivery.handle import LoopHandle
+from raccoon_runtime.delivery.queue import Bounds, Place
+from raccoon_runtime.envelope import Ack, Code, Status
+from raccoon_runtime.errors import DroppedError, RejectedError
+from raccoon_runtime.spool import Directory, SpooledQueue, directory, keeper
+from raccoon_runtime.spool.keeper import Keeper
+from raccoon_runtime.spool.store import Store
+from raccoon_runtime.wires import PROTO_WIRE
+
+from tests.spool.rows import frame
+
+BOUNDS = Bounds(events=12, bytes=1500, batch_events=4, batch_bytes=300)
+MOST = 4000
+SIZES = st.lists(st.integers(0, 200), min_size=1, max_size=8)
+BEFORE = ("begin", "insert", "delete", "commit")
+LOG = logging.Logger("quiet", logging.CRITICAL)
+INDEX = st.integers(0, 10_000)
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Life:
+    """A process, from its start to its end, with what it remembers."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        handle = LoopHandle(Callbacks(LOG))
+        self.queue = SpooledQueue(BOUNDS, PROTO_WIRE, handle, lambda: None, MOST)
+        self.keeper = Keeper(Directory(path), self.queue, LOG)
+        self.places: dict[int, Place] = {}
+        """Where the events are that are not on the disk yet, by their numbers."""
+        self.accepted: set[int] = set()
+        self.out: list[Batch] = []
+
+    @property
+    def store(self) -> Store | None:
+        return None if self.keeper._file is None else self.keeper._file.store
+
+
+class SpoolAgainstModel(RuleBasedStateMachine):
+    """The model: which events, by their numbers, have to be delivered still, and how often they
+    were.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # The same names and order each time, so that a failure can be repeated.
+        names = itertools.count()
+        self.patch = pytest.MonkeyPatch()
+        token = SimpleNamespace(token_hex=lambda size: f"{next(names):05}")
+        self.patch.setattr(directory, "secrets", token)
+        self.root = Path(tempfile.mkdtemp(prefix="raccoon-spool-"))
+        self.numbers: dict[bytes, int] = {}
+        self.owed: set[int] = set()
+        """On the disk, and without an outcome."""
+        self.spoilt: set[int] = set()
+        """Damaged on the disk, by us."""
+        self.delivered: Counter[int] = Counter()
+        self.lives = 0
+        self.life = self.live(self.root / "0")
+
+    def live(self, path: Path) -> Life:
+        self.lives += 1
+        return Life(path)
+
+    @initialize(backwards=st.booleans())
+    def order_files(self, backwards: bool) -> None:
+        way = -1 if backwards else 1
+        self.patch.setattr(directory, "_touched", lambda path: way * int(path.name[:5]))
+
+    # --- what happens -----------------------------------------------------------------------
+
+    @rule(sizes=SIZES)
+    def put(self, sizes: list[int]) -> None:
+        for size in sizes:
+            self.put_one(self.life, size)
+
+    def put_one(self, life: Life, size: int) -> None:
+        counts = life.queue.counts()
+        number = len(self.numbers)
+        framed = frame(number, size)
+        place = life.queue.put(framed)
+        waiting = counts.pending - counts.spooled
+        if place is None:
+            assert waiting >= BOUNDS.events or counts.pending_bytes + len(framed) > BOUNDS.bytes
+            return
+        assert waiting < BOUNDS.events
+        assert counts.pending_bytes + len(framed) <= MOST or counts.pending == 0
+        self.numbers[framed] = number
+        life.places[number] = place
+        life.accepted.add(number)
+
+    @rule()
+    def cycle(self) -> None:
+        self.life.keeper.cycle()
+        self.note_what_is_kept(self.life)
+
+    @rule()
+    def cycle_until_all_is_done(self) -> None:
+        while self.life.keeper.cycle():
+            pass
+        self.note_what_is_kept(self.life)
+        assert self.life.store is not None
+        kept, there = self.life.queue._disk.kept, self.life.store.totals()
+        # A row that we took away is missed when its turn comes.
+        assert self.spoilt or (kept.events, kept.bytes) == (there.events, there.bytes)
+
+    def note_what_is_kept(self, life: Life) -> None:
+        for number, (batch, index) in list(life.places.items()):
+            leaf, _ = batch.find(index)
+            if leaf.kept:
+                if leaf.outcome is None:
+                    self.owed.add(number)
+                del life.places[number]
+
+    @rule()
+    def take(self) -> None:
+        batch = self.life.queue.take()
+        if batch is not None:
+            assert batch.out and batch.frames
+            self.life.out.append(batch)
+
+    @precondition(lambda self: self.life.out)
+    @rule(which=INDEX, ok=st.booleans())
+    def settle(self, which: int, ok: bool) -> None:
+        self.done(self.life.out.pop(which % len(self.life.out)), ok)
+
+    def done(self, batch: Batch, ok: bool) -> None:
+        numbers = self.numbers_of(batch)
+        self.owed -= numbers
+        for number in numbers:
+            ours = number in self.life.accepted
+            assert batch.possible_duplicate or (ours and not self.delivered[number])
+        self.delivered.update(numbers if ok else ())
+        ack = Ack(batch.req_guid, Status.STATUS_SUCCESS, Code.CODE_OK)
+        self.life.queue.done(batch, ack if ok else RejectedError())
+
+    def numbers_of(self, batch: Batch) -> set[int]:
+        return {self.numbers[one] for one in batch.frames}
+
+    @precondition(lambda self: any(batch.count > 1 for batch in self.life.out))
+    @rule(which=INDEX, at=INDEX)
+    def split(self, which: int, at: int) -> None:
+        several = [one for one in self.life.out if one.count > 1]
+        whole = several[which % len(several)]
+        cut = at % (whole.count - 1) + 1
+        parts = self.life.queue.split(whole, range(cut), range(cut, whole.count))
+        self.life.out.remove(whole)
+        self.life.out += parts
+
+    @precondition(lambda self: self.life.out)
+    @rule(which=INDEX)
+    def fail_for_the_first_time(self, which: int) -> None:
+        self.life.queue.failing(self.life.out[which % len(self.life.out)])
+
+    @rule()
+    def drop_oldest(self) -> None:
+        batch = self.life.queue.drop_oldest()
+        if batch is not None:
+            self.owed -= self.numbers_of(batch)
+            self.life.queue.done(batch, DroppedError())
+
+    @rule(sizes=SIZES)
+    def another_process_leaves_something(self, sizes: list[int]) -> None:
+        other = self.live(self.life.path)
+        for size in sizes:
+            self.put_one(other, size)
+        other.keeper.cycle()
+        self.note_what_is_kept(other)
+        other.keeper.close()
+
+    # --- what goes wrong ----------------------------------------------------------------------
+
+    def in_the_middle(self, step: str, do: Callable[[], None]) -> None:
+        """Run a cycle, in which this happens at that step."""
+        keeper.step = lambda name: do() if name == step else None
+        try:
+            self.life.keeper.cycle()
+        finally:
+            keeper.step = lambda name: None
+
+    @rule(step=st.sampled_from(BEFORE), which=INDEX)
+    def something_happens_in_the_middle_of_writing(self, step: str, which: int) -> None:
+        def happen() -> None:
+            if self.life.out and which % 2:
+                self.settle(which, True)
+            elif any(batch.count > 1 for batch in self.life.out):
+                self.split(which, which)
+            else:
+                self.take()
+
+        self.in_the_middle(step, happen)
+        self.note_what_is_kept(self.life)
+
+    @rule(step=st.sampled_from(BEFORE))
+    def the_disk_fails(self, step: str) -> None:
+        def fail() -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        try:
+            self.in_the_middle(step, fail)
+        except sqlite3.OperationalError:
+            self.life.keeper.relieve()
+        self.note_what_is_kept(self.life)
+
+    @precondition(lambda self: self.rows_on_the_disk_alone())
+    @rule(which=INDEX, remove=st.booleans())
+    def a_row_is_damaged(self, which: int, remove: bool) -> None:
+        rows, store = self.rows_on_the_disk_alone(), self.life.store
+        found = store and store.row(rows[which % len(rows)])
+        if store and found and found.row is not None:
+            numbers = {self.numbers[one] for one in found.row.frames}
+            self.owed -= numbers
+            self.spoilt |= numbers
+            change = "DELETE FROM batches" if remove else "UPDATE batches SET sent_time = 1"
+            store._db.execute(f"{change} WHERE id = ?", (found.id,))
+
+    def rows_on_the_disk_alone(self) -> list[int]:
+        store, disk = self.life.store, self.life.queue._disk
+        ids = [] if store is None else store.ids()
+        return [id for id in ids if id > disk.cursor and id not in disk.resident]
+
+    @rule(remove=st.booleans())
+    def the_file_is_no_good(self, remove: bool) -> None:
+        """It turns out to be damaged, or somebody removes it: all that can be read goes on."""
+        if self.life.keeper._file is not None:
+            if remove:
+                self.life.keeper._file.claim.path.unlink()
+            self.life.keeper.renew()
+            while remove and self.life.keeper.cycle():
+                pass
+            self.note_what_is_kept(self.life)
+
+    # --- how a life ends ----------------------------------------------------------------------
+
+    @rule()
+    def close(self) -> None:
+        self.end()
+        self.life = self.live(self.life.path)
+
+    def end(self) -> None:
+        life = self.life
+        life.queue.close()
+        while life.keeper.cycle(ending=True):
+            pass
+        self.note_what_is_kept(life)
+        assert all(batch.kept for batch in life.queue.live())
+        life.keeper.close()
+
+    @rule()
+    def crash(self) -> None:
+        self.die(self.life.path)
+
+    @rule(step=st.sampled_from((*BEFORE, "written")))
+    def crash_in_the_middle_of_writing(self, step: str) -> None:
+        copy = self.root / f"{self.lives}-crashed"
+
+        def die() -> None:
+            shutil.copytree(self.life.path, copy)
+            raise Crash
+
+        try:
+            self.in_the_middle(step, die)
+            self.note_what_is_kept(self.life)
+        except Crash:
+            self.die(copy)
+
+    def die(self, left: Path) -> None:
+        path = self.root / str(self.lives)
+        shutil.copytree(left, path)
+        self.life.keeper.close()  # for the sake of our own process
+        self.life = self.live(path)
+
+    # --- what holds always ----------------------------------------------------------------------
+
+    @invariant()
+    def the_books_are_exact(self) -> None:
+        counts = self.life.queue.counts()
+        assert counts.accepted == counts.delivered + counts.failed + counts.pending
+        assert 0 <= counts.spooled <= counts.pending
+        assert 0 <= counts.pending <= counts.pending_bytes
+        alone = self.life.queue._disk.alone
+        assert (alone.batches > 0) == (alone.events > 0) == (alone.bytes > 0)
+        assert 0 <= alone.batches <= alone.events <= counts.spooled
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        held = sum(batch.size for batch in self.life.queue.live())
+        assert held <= 2 * BOUNDS.bytes + BOUNDS.batch_bytes
+
+    def teardown(self) -> None:
+        try:
+            self.deliver_all()
+            self.close()  # what others left meanwhile is for the next life
+            self.deliver_all()
+            self.end()
+            assert not self.owed
+            assert self.spoilt or list(self.life.path.glob("*.spool")) == []
+        finally:
+            self.life.keeper.close()
+            self.patch.undo()
+            shutil.rmtree(self.root)
+
+    def deliver_all(self) -> None:
+        queue = self.life.queue
+        for _ in range(1000):
+            more = self.life.keeper.cycle()
+            self.note_what_is_kept(self.life)
+            while (batch := queue.take()) is not None:
+                self.done(batch, True)
+            while self.life.out:
+                self.done(self.life.out.pop(), True)
+            if not more and not queue.counts().pending:
+                break
+        assert queue.counts().pending == 0
+        self.cycle_until_all_is_done()
+
+
+TestSpoolAgainstModel = SpoolAgainstModel.TestCase
+TestSpoolAgainstModel.settings = settings(
+    max_examples=60,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+)
