@@ -107,7 +107,7 @@ def shown(path: Path) -> str:
 
 
 _STRINGS = ("schemas", "import-roots", "events", "exclude-events")
-_KEYS = (*_STRINGS, "out", "overrides")
+KEYS = (*_STRINGS, "out", "overrides")
 
 
 class _Reader:
@@ -121,7 +121,7 @@ class _Reader:
         if not isinstance(table, dict):
             raise self._error("raccoon-codegen", "raccoon-codegen is a table, with settings in it")
         said = cast(dict[str, Any], table)
-        self._check_keys(said, _KEYS, f"[{TABLE}]")
+        self._check_keys(said, KEYS, f"[{TABLE}]")
         strings = {key: self._strings(key, said[key]) for key in _STRINGS if key in said}
         out = said.get("out")
         if out is not None and not (isinstance(out, str) and out):

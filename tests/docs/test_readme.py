@@ -136,7 +136,7 @@ def test_python_type_checks(project: Path) -> None:
 
 
 def test_settings_make_the_plain_command_work(project: Path) -> None:
-    """`[tool.raccoon-codegen]` as the README has it, and `--check` agrees with what the flags made."""
+    """`[tool.raccoon-codegen]` as it is shown, and `--check` agrees with what the flags made."""
     (settings,) = blocks("toml")
     (project / "pyproject.toml").write_text(settings)
     done = subprocess.run(
