@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from typing import cast
 
 
 class AddressError(OSError):
@@ -31,5 +32,5 @@ def reset(transport: asyncio.BaseTransport | None) -> None:
     if sock is not None:
         linger = struct.pack("ii", 1, 0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
+    if transport is not None:
+        cast(asyncio.Transport, transport).abort()  # uvloop's transports are no subclass of it
