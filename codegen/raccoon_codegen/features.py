@@ -1,4 +1,4 @@
-"""What a file's syntax or edition means for the fields and enums in it."""
+"""What a file's syntax or edition means for the fields in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ class Features:
 
     presence: int
     """`FeatureSet.EXPLICIT`, `IMPLICIT` or `LEGACY_REQUIRED`."""
-    closed_enums: bool
     packed: bool
     delimited: bool = False
 
@@ -21,11 +20,10 @@ class Features:
         """What holds in a scope whose options say this."""
         if not said.ByteSize():
             return self
-        enums, repeated = said.enum_type, said.repeated_field_encoding
+        repeated = said.repeated_field_encoding
         return replace(
             self,
             presence=said.field_presence or self.presence,
-            closed_enums=enums == FeatureSet.CLOSED if enums else self.closed_enums,
             packed=repeated == FeatureSet.PACKED if repeated else self.packed,
             delimited=(
                 said.message_encoding == FeatureSet.DELIMITED
@@ -35,9 +33,9 @@ class Features:
         )
 
 
-_PROTO2 = Features(FeatureSet.EXPLICIT, closed_enums=True, packed=False)
-_PROTO3 = Features(FeatureSet.IMPLICIT, closed_enums=False, packed=True)
-_EDITIONS = Features(FeatureSet.EXPLICIT, closed_enums=False, packed=True)
+_PROTO2 = Features(FeatureSet.EXPLICIT, packed=False)
+_PROTO3 = Features(FeatureSet.IMPLICIT, packed=True)
+_EDITIONS = Features(FeatureSet.EXPLICIT, packed=True)
 
 
 def of_file(file: FileDescriptorProto) -> Features:

@@ -91,7 +91,8 @@ class _Run:
     def changed(self) -> Outcome:
         from . import build, protoc
 
-        self._progress(f"reading {len(self._sources.files):,} schemas")
+        count = len(self._sources.files)
+        self._progress(f"reading {count:,} schema{'s' if count > 1 else ''}")
         descriptors = protoc.compile(self._sources)
         loaded = build.Loaded(self._sources, descriptors)
         package = build.link(loaded, self._config.inputs, self._same(descriptors))

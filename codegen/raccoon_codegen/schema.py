@@ -212,9 +212,8 @@ class Schema:
         parent: Type | None,
         around: features.Features,
     ) -> Type:
-        within = around.within(enum.options.features)
         name = _class_name(enum.name, parent)
-        type = self.types[full] = Type(file, path, full[1:], name, parent, within, enum=enum)
+        type = self.types[full] = Type(file, path, full[1:], name, parent, around, enum=enum)
         return type
 
 

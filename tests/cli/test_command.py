@@ -157,7 +157,7 @@ def on_terminal(project: Project, *arguments: str) -> str:
 
 def test_progress_and_summary_on_a_terminal(project: Project) -> None:
     shown = on_terminal(project, "schemas", "-o", "generated")
-    assert "reading 1 schemas …" in shown
+    assert "reading 1 schema …" in shown
     assert shown.rstrip().endswith("s)")
     assert "generated: 6 files written (" in shown
 
