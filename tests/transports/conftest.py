@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -53,7 +54,14 @@ def young_heap() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest_asyncio.fixture(autouse=True)
+@pytest.fixture(autouse=True)
+def tidy(request: pytest.FixtureRequest) -> None:
+    """Look at what each asynchronous test leaves behind."""
+    if inspect.iscoroutinefunction(request.function):
+        request.getfixturevalue("nothing_left")
+
+
+@pytest_asyncio.fixture
 async def nothing_left() -> AsyncIterator[None]:
     """Fail a test that leaves a task, a socket or a timer behind, or something unclosed."""
     loop = asyncio.get_running_loop()

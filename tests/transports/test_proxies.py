@@ -81,9 +81,7 @@ async def test_plain_requests(
 
 
 @pytest.mark.parametrize("kind", ["wss", "https"])
-async def test_a_tunnel(
-    make: Make, peer: Peer, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_tunnel(make: Make, peer: Peer, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

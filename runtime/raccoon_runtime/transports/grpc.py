@@ -140,18 +140,19 @@ class GrpcTransport(NetworkTransport):
         """Return the reply.
 
         grpclib ends a call by cancelling its task, perhaps more than once, which could not be told
-        from a cancellation of ours. So a call has a task of its own.
+        from a cancellation of ours. So a call has a task of its own. Its time limit is ours too:
+        grpclib forgets to stop the timer of a call that fails early.
         """
-        call = asyncio.get_running_loop().create_task(
-            line.call(body, metadata, self._options.ack_timeout), name="raccoon-call"
-        )
+        call = asyncio.get_running_loop().create_task(line.call(body, metadata))
         try:
-            await asyncio.wait([call])
-        except asyncio.CancelledError:
-            call.add_done_callback(lambda _: call.cancelled() or call.exception())
-            call.cancel()
-            raise
-        return call.result()
+            await asyncio.wait([call], timeout=self._options.ack_timeout)
+            if call.done():
+                return call.result()
+            raise asyncio.TimeoutError
+        finally:
+            if not call.done():
+                call.add_done_callback(lambda _: call.cancelled() or call.exception())
+                call.cancel()
 
     async def _headers(self) -> dict[str, str]:
         headers = await self._source.get(self._identity)

@@ -116,9 +116,9 @@ class Line(Channel):
         """Whether calls can be made."""
         return not self._line.connection.is_closing()
 
-    async def call(self, body: bytes, metadata: dict[str, str], timeout: float) -> bytes | None:
+    async def call(self, body: bytes, metadata: dict[str, str]) -> bytes | None:
         """Return the reply to a request, None when there is none; an error of grpclib's or h2's."""
-        async with self._method.open(timeout=timeout, metadata=metadata) as stream:
+        async with self._method.open(metadata=metadata) as stream:
             await stream.send_message(body, end=True)
             return await stream.recv_message()
 
