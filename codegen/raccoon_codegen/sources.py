@@ -112,25 +112,26 @@ def _files_below(
         yield root, _name(path, root)
 
 
-def _walk(directory: str, way: tuple[str, ...] = ()) -> Iterator[str]:
-    """The schemas below a directory to which `way` led, in paths without links."""
+def _walk(directory: str, followed: tuple[str, ...] = ()) -> Iterator[str]:
+    """The schemas below a directory; `followed` holds where the links to it are."""
     names: list[str] = []
-    inner: list[str] = []
+    inner: list[os.DirEntry[str]] = []
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.name == "pyvenv.cfg":
                 return
             if entry.is_dir():
                 if not entry.name.startswith(".") and entry.name != "node_modules":
-                    inner.append(entry.path)
+                    inner.append(entry)
             elif entry.name.endswith(".proto"):
                 _check_file(entry)
                 names.append(entry.path)
     yield from names
-    way = (*way, os.path.realpath(directory))
-    for path in inner:
-        if not (os.path.islink(path) and _leads_back(path, way)):
-            yield from _walk(path, way)
+    for entry in inner:
+        if not entry.is_symlink():
+            yield from _walk(entry.path, followed)
+        elif not _leads_back(entry.path, way := (*followed, directory)):
+            yield from _walk(entry.path, way)
 
 
 def _check_file(path: Path | os.DirEntry[str]) -> None:
@@ -140,7 +141,8 @@ def _check_file(path: Path | os.DirEntry[str]) -> None:
 
 def _leads_back(link: str, way: tuple[str, ...]) -> bool:
     target = os.path.realpath(link)
-    return any(step == target or _below(step, target) for step in way)
+    steps = map(os.path.realpath, way)
+    return any(step == target or _below(step, target) for step in steps)
 
 
 def _lone_files(
