@@ -1,8 +1,11 @@
 # One entry for every task. `make demo` and `make test` set up what they need.
 #
-# PYTHON chooses the interpreter; each version has a virtual environment of its own, so `make test PYTHON=python3.13` does not disturb `.venv`.
+# PYTHON chooses the interpreter; each version has a virtual environment of its own, so
+# `make test PYTHON=python3.13` does not disturb `.venv`.
 
-DEFAULT_PYTHON := $(shell command -v python3.11 || command -v python3)
+RECENT := import sys; sys.exit(sys.version_info < (3, 10))
+DEFAULT_PYTHON := $(shell for name in python3.11 python3.12 python3.13 python3.10 python3; do \
+	$$name -c '$(RECENT)' 2>/dev/null && command -v $$name && break; done)
 PYTHON ?= $(DEFAULT_PYTHON)
 ifeq ($(PYTHON),$(DEFAULT_PYTHON))
 VENV := .venv
