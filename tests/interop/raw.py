@@ -11,12 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from grpclib import GRPCError
-from grpclib.client import Channel, UnaryUnaryMethod
-from grpclib.encoding.base import CodecBase
 
 PATIENCE = 20.0
-METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
 
 
 @dataclass(frozen=True)
@@ -48,15 +44,24 @@ async def http(
     Connection.
     """
     parts = urlsplit(url)
+    lines = [
+        f"{method} {parts.path if path is None else path} HTTP/1.1",
+        f"Host: {parts.netloc}",
+    ]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
+    answer = await exchange(url, "\r\n".join(lines).encode() + body)
+    return parsed(answer, bare=method == "HEAD")
+
+
+async def exchange(url: str, *pieces: bytes) -> bytes:
+    """Send bytes as they are, piece by piece, and return all that comes until the end."""
+    parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
-        lines = [
-            f"{method} {parts.path if path is None else path} HTTP/1.1",
-            f"Host: {parts.netloc}",
-        ]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
-        writer.write("\r\n".join(lines).encode() + body)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
         answer = await asyncio.wait_for(reader.read(), PATIENCE)
     except ConnectionError as error:
         raise Severed from error
@@ -64,18 +69,36 @@ async def http(
         writer.close()
     if not answer:
         raise Severed
-    return _parse(answer)
+    return answer
 
 
-def _parse(answer: bytes) -> HttpAnswer:
+def parsed(answer: bytes, *, bare: bool = False) -> HttpAnswer:
+    """Return an answer's parts; it has to be whole, and nothing may follow. `bare`: to a HEAD."""
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *rest = head.decode("latin-1").split("\r\n")
     headers: dict[str, str] = {}
     for line in rest:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    assert int(headers.get("content-length", len(body))) == len(body)
+    if headers.get("transfer-encoding") == "chunked":
+        assert "content-length" not in headers
+        body = _unchunked(body)
+    elif not bare:
+        assert int(headers.get("content-length", len(body))) == len(body)
     return HttpAnswer(int(first.split()[1]), headers, body)
+
+
+def _unchunked(body: bytes) -> bytes:
+    found = b""
+    while True:
+        line, _, body = body.partition(b"\r\n")
+        size = int(line, 16)
+        assert body[size : size + 2] == b"\r\n"
+        found += body[:size]
+        body = body[size + 2 :]
+        if not size:
+            assert not body
+            return found
 
 
 @dataclass(frozen=True)
@@ -140,6 +163,10 @@ class WebSocket:
         """Send bytes as they are."""
         self._transport().write(data)
 
+    def write_eof(self) -> None:
+        """End this side's half of the connection."""
+        self._transport().write_eof()
+
     def _transport(self) -> Any:
         response: Any = self.ws._response
         return response.connection.transport
@@ -152,15 +179,19 @@ class WebSocket:
         transport.abort()
 
 
-def masked(first: int, payload: bytes) -> bytes:
-    """A client's frame; `first` is its first byte: FIN and the opcode."""
+def masked(first: int, payload: bytes = b"", key: bytes | None = bytes(4)) -> bytes:
+    """A client's frame; `first` is its first byte: FIN and the opcode. No key: not masked."""
     size = len(payload)
-    head = (
-        bytes((first, 0x80 | size))
-        if size < 126
-        else bytes((first, 0xFE)) + size.to_bytes(2, "big")
-    )
-    return head + bytes(4) + payload
+    bit = 0 if key is None else 0x80
+    if size < 126:
+        head = bytes((first, bit | size))
+    elif size < 1 << 16:
+        head = bytes((first, bit | 126)) + size.to_bytes(2, "big")
+    else:
+        head = bytes((first, bit | 127)) + size.to_bytes(8, "big")
+    if key is None:
+        return head + payload
+    return head + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
 
 
 @asynccontextmanager
@@ -180,41 +211,3 @@ async def websocket(
     )
     async with session, connect as ws:
         yield WebSocket(ws)
-
-
-class _Bytes(CodecBase):
-    __content_subtype__ = "proto"
-
-    def encode(self, message: Any, message_type: Any) -> bytes:
-        return bytes(message)
-
-    def decode(self, data: bytes, message_type: Any) -> Any:
-        return data
-
-
-@dataclass(frozen=True)
-class GrpcAnswer:
-    """The status's name and message, and the answer's bytes when the status is OK."""
-
-    status: str
-    message: str = ""
-    body: bytes = b""
-
-
-async def grpc(
-    url: str,
-    body: bytes,
-    metadata: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-    *,
-    method: str = METHOD,
-) -> GrpcAnswer:
-    """Call the one method, or another."""
-    parts = urlsplit(url)
-    channel = Channel(parts.hostname, parts.port, codec=_Bytes())
-    try:
-        call: UnaryUnaryMethod[bytes, bytes] = UnaryUnaryMethod(channel, method, bytes, bytes)
-        return GrpcAnswer("OK", "", await call(body, metadata=dict(metadata), timeout=PATIENCE))
-    except GRPCError as error:
-        return GrpcAnswer(error.status.name, error.message or "")
-    finally:
-        channel.close()

@@ -46,12 +46,11 @@ def frame(opcode: int, payload: bytes = b"") -> bytes:
     return head + payload
 
 
-def close_frame(code: int, reason: str | bytes = b"") -> bytes:
+def close_frame(code: int, reason: bytes = b"") -> bytes:
     """Return a close frame; one of `NO_STATUS` says nothing."""
     if code == NO_STATUS:
         return frame(CLOSE)
-    told = reason.encode() if isinstance(reason, str) else reason
-    return frame(CLOSE, code.to_bytes(2, "big") + told)
+    return frame(CLOSE, code.to_bytes(2, "big") + reason)
 
 
 def close_code(payload: bytes) -> int:

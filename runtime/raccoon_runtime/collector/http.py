@@ -48,8 +48,7 @@ class Peer:
     async def hang(self) -> Reply:
         """Answer nothing, until either side ends the connection."""
         self.busy = False
-        while await self.source.some():
-            pass
+        await self.source.drained()
         raise Severed
 
     def end(self, hard: bool = False) -> None:

@@ -72,6 +72,11 @@ class Source:
             return found
         return await self._reader.read(1 << 18)
 
+    async def drained(self) -> None:
+        """Return at the end; what comes until then is nobody's."""
+        while await self.some():
+            pass
+
     async def exactly(self, size: int) -> bytes:
         """Return so many bytes; EOFError when there are fewer."""
         while len(self._ahead) < size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from ..envelope import Code
 from . import frames, go_json, go_proto
@@ -17,6 +18,7 @@ from .settings import Settings
 from .sockets import reset
 
 PING = b"--ping--"
+FAREWELL = 1.0
 OPCODES: dict[Wire, int] = {JSON: frames.TEXT, PROTO: frames.BINARY}
 WIRES: dict[int, Wire] = {frames.TEXT: JSON, frames.BINARY: PROTO}
 
@@ -44,11 +46,18 @@ class Session:
         self._answers: list[bytes] = []
         self._held: list[bytes] = []
         self._mute = False
+        self._closed = False
         self._deadline = self._loop.time() + settings.pong_timeout
         self._watch = self._loop.call_at(self._deadline, self._expire)
 
     async def run(self) -> None:
         """Serve until the connection ends."""
+        with contextlib.suppress(ConnectionError):
+            await self._serve()
+            await self._farewell()
+        self._writer.close()
+
+    async def _serve(self) -> None:
         opened = Arrival("ws", PROTO, self._identity)
         try:
             self._table.admit(self._identity, opened)
@@ -59,12 +68,19 @@ class Session:
         self._mute = self._intake.faults.take(Mute, opened) is not None
         try:
             await self._read()
-        except ConnectionError:
-            pass
         finally:
             self._watch.cancel()
-            self._writer.close()
             self._table.remove(self._identity)
+
+    async def _farewell(self) -> None:
+        """Let a close frame arrive. What the client sent meanwhile would reset the connection, and
+        the reset could overtake the frame.
+        """
+        if not self._closed or not self._writer.can_write_eof() or self._writer.is_closing():
+            return
+        self._writer.write_eof()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._source.drained(), FAREWELL)
 
     def ping(self) -> None:
         """Send the ping whose pong keeps the connection."""
@@ -76,8 +92,12 @@ class Session:
         reason = refusal.reason.encode()
         # gorilla writes no close frame whose reason does not fit.
         if 2 + len(reason) <= frames.LARGEST_CONTROL:
-            self._write(frames.close_frame(frames.POLICY_VIOLATION, reason))
-        self._writer.close()
+            self._close(frames.POLICY_VIOLATION, reason)
+        self._closed = True
+
+    def _close(self, code: int, reason: bytes = b"") -> None:
+        self._write(frames.close_frame(code, reason))
+        self._closed = True
 
     def _expire(self) -> None:
         if self._loop.time() >= self._deadline:
@@ -86,7 +106,7 @@ class Session:
             self._watch = self._loop.call_at(self._deadline, self._expire)
 
     def _write(self, data: bytes) -> None:
-        if not self._writer.is_closing():
+        if not self._closed and not self._writer.is_closing():
             self._writer.write(data)
 
     async def _read(self) -> None:
@@ -106,7 +126,7 @@ class Session:
         except FrameError as error:
             self._answer()
             if str(error):
-                self._write(frames.close_frame(frames.PROTOCOL_ERROR, str(error)))
+                self._close(frames.PROTOCOL_ERROR, str(error).encode())
             return False
 
     def _message(self, message: Message) -> bool:
@@ -120,7 +140,7 @@ class Session:
         else:
             code = frames.close_code(payload)
             self._answer()
-            self._write(frames.close_frame(code))
+            self._close(code)
             return False
         return True
 
