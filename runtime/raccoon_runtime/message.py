@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from . import codec
 from .codec.kinds import SCALARS, UNWRAPPED
-from .codec.plan import METADATA, Spec, default, element_kind, specs
+from .codec.spec import METADATA, Spec, default, element_kind, specs
 from .codec.streams import read_delimited, write_delimited
 from .deprecation import warn_caller
 
@@ -221,7 +221,7 @@ class Message(betterproto2.Message):
         cls, value: Mapping[str, Any] | Any, *, ignore_unknown_fields: bool = False
     ) -> Self:
         """Return the message that a dict from `to_dict` or from parsed ProtoJSON describes."""
-        return cls.__codec__.parse_dict(value, ignore_unknown_fields)
+        return cls.__codec__.from_dict(value, ignore_unknown_fields)
 
     def to_json(
         self,

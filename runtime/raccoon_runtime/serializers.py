@@ -78,7 +78,7 @@ class ProtoSerializer:
     def of(self, event: type[Message]) -> Encoders:
         """Return both for one class, without the way to them."""
         found = codec.of(event)
-        return (lambda message: found.encode_event(message)), found.encode_fields
+        return found.encode_event, found.encode_fields
 
     def decode(self, data: bytes, event: type[Message] | None) -> object:
         """Return the message that the bytes are, or the bytes of an event that is not generated."""
@@ -101,7 +101,7 @@ class JsonSerializer:
     def encode(self, value: object) -> bytes:
         """Return the JSON text."""
         if isinstance(value, Message):
-            return codec.of(type(value)).to_json_event(value, proto_names=self._proto_names)
+            return self.of(type(value))[0](value)
         try:
             text = orjson.dumps(value, default=self._other, option=_JSON_OPTIONS)
         except orjson.JSONEncodeError as error:
@@ -117,15 +117,14 @@ class JsonSerializer:
 
     def encode_fields(self, event: type[Message], fields: dict[str, Any]) -> bytes:
         """Return the JSON text."""
-        return codec.of(event).to_json_fields(fields, proto_names=self._proto_names)
+        return self.of(event)[1](fields)
 
     def of(self, event: type[Message]) -> Encoders:
         """Return both for one class, without the way to them."""
-        found, names = codec.of(event), self._proto_names
-        return (
-            lambda message: found.to_json_event(message, proto_names=names),
-            lambda fields: found.to_json_fields(fields, proto_names=names),
-        )
+        found = codec.of(event)
+        if self._proto_names:
+            return found.json_event_proto_names, found.json_fields_proto_names
+        return found.json_event, found.json_fields
 
     def decode(self, data: bytes, event: type[Message] | None) -> object:
         """Return the message that the JSON is, or what else it holds."""
@@ -134,7 +133,7 @@ class JsonSerializer:
     def _other(self, value: object) -> object:
         if isinstance(value, Message):
             return orjson.Fragment(
-                codec.of(type(value)).to_json(value, proto_names=self._proto_names)
+                codec.of(type(value)).to_json(self._proto_names)(value)
             )
         if isinstance(value, datetime):
             if value.tzinfo is None:

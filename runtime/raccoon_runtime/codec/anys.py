@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 from ..interface import package_path
 from . import json_in, json_out, unwrapped
 from .checks import text
+from .json_text import Intake, keys_in
 from .kinds import ANY, EMPTY, FIELD_MASK, MAX_DEPTH, UNWRAPPED
+from .plan import plan_of
 from .read import READERS
 from .wire import too_deep
 
@@ -68,12 +70,7 @@ def types_of(cls: Any, codecs: Codecs) -> Types:
     """Return what finds classes beside a message class: below the root that its module and its full
     name tell.
     """
-    depth = cls.__qualname__.count(".") + 1
-    package = ".".join(cls.__proto__.split(".")[:-depth])
-    module: str = cls.__module__.rpartition(".")[0]
-    path = package_path(package) if package else ""
-    root = module.removesuffix(path).rstrip(".") if module.endswith(path) else ""
-    return _types(root, codecs)
+    return _types(plan_of(cls).root, codecs)
 
 
 @lru_cache
@@ -108,7 +105,7 @@ def any_to_json(value: Any, types: Types, depth: int, proto_names: bool) -> dict
         return {_TYPE: url, _VALUE: any_to_json(message, types, depth + 1, proto_names)}
     if name == FIELD_MASK:
         return {_TYPE: url, _VALUE: mask_to_json(message)}
-    return {_TYPE: url, **types.codec(cls).json_dict(proto_names)(message, depth + 1)}
+    return {_TYPE: url, **types.codec(cls).to_json(proto_names)(message, depth + 1)}
 
 
 def unwrapped_to_json(name: str, value: Any, depth: int) -> Any:
@@ -117,7 +114,7 @@ def unwrapped_to_json(name: str, value: Any, depth: int) -> Any:
     return json_out.NESTED[name](value, depth)
 
 
-def any_from_json(cls: Any, value: Any, types: Types, ignore_unknown: bool, depth: int) -> Any:
+def any_from_json(cls: Any, types: Types, value: Any, intake: Intake, depth: int) -> Any:
     """Return the Any that its JSON describes."""
     if depth > MAX_DEPTH:
         too_deep()
@@ -128,34 +125,38 @@ def any_from_json(cls: Any, value: Any, types: Types, ignore_unknown: bool, dept
         raise ValueError("an Any without @type")
     url = text(said[_TYPE])
     name = type_name(url)
-    if name not in UNWRAPPED and name not in (ANY, FIELD_MASK):
-        rest = {key: item for key, item in said.items() if key != _TYPE}
-        if name == EMPTY and rest == {_VALUE: {}}:  # as Go writes it
-            rest = {}
-        codec = types.codec(types.find(name))
-        return cls(
-            type_url=url, value=codec.encode(codec.parse_dict(rest, ignore_unknown, depth + 1))
-        )
-    if _VALUE not in said:
-        raise ValueError(f"an Any of {name} without value")
-    for key in said:
-        if key not in (_TYPE, _VALUE) and not ignore_unknown:
-            raise ValueError(f"an Any of {name} with {key[:80]!r}")
-    return cls(
-        type_url=url, value=_value_bytes(cls, name, said[_VALUE], types, ignore_unknown, depth + 1)
-    )
+    if name in UNWRAPPED or name in (ANY, FIELD_MASK):
+        return cls(type_url=url, value=_value_bytes(cls, types, name, said, intake, depth + 1))
+    rest = {key: item for key, item in said.items() if key != _TYPE}
+    if name == EMPTY and rest == {_VALUE: {}}:  # as Go writes it
+        rest = {}
+    intake.keys += len(said) - len(rest)
+    codec = types.codec(types.find(name))
+    return cls(type_url=url, value=codec.encode(codec.parse_dict(rest, intake, depth + 1)))
 
 
 def _value_bytes(
-    cls: Any, name: str, value: Any, types: Types, ignore_unknown: bool, depth: int
+    cls: Any, types: Types, name: str, said: Mapping[str, Any], intake: Intake, depth: int
 ) -> bytes:
+    """Return the bytes of a message whose JSON is no object of its fields; it lies beside its type,
+    as `value`.
+    """
+    if _VALUE not in said:
+        raise ValueError(f"an Any of {name} without value")
+    for key, item in said.items():
+        if key not in (_TYPE, _VALUE):
+            if not intake.ignore_unknown:
+                raise ValueError(f"an Any of {name} with {key[:80]!r}")
+            intake.keys += keys_in(item)
+    intake.keys += len(said)
+    value = said[_VALUE]
     if name == ANY:
-        return cast(
-            bytes, types.codec(cls).encode(any_from_json(cls, value, types, ignore_unknown, depth))
-        )
+        inner = any_from_json(cls, types, value, intake, depth)
+        return cast(bytes, types.codec(cls).encode(inner))
     if name == FIELD_MASK:
         mask = types.find(name)
         return cast(bytes, types.codec(mask).encode(mask_from_json(mask, value)))
+    intake.keys += keys_in(value)
     if name in unwrapped.FLAT:
         return unwrapped.FLAT[name](json_in.FLAT[name](value))
     return unwrapped.NESTED[name](json_in.NESTED[name](value, depth), depth)

@@ -5,17 +5,17 @@ hand.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from struct import Struct
+from functools import partial
 from typing import Any
 
 from ..errors import SerializationError
 from . import checks
-from .kinds import MAX_DEPTH, Scalar
-from .plan import Field, Plan, default, plan_of
+from .kinds import MAX_DEPTH, Scalar, form
+from .plan import Field, Plan, plan_of
+from .spec import default
 from .unwrapped import FLAT, NESTED
-from .varints import ranged
 
-Blame = Callable[[Any, Exception], SerializationError]
+Blame = Callable[[Any, Exception], Exception]
 Check = Callable[[Any], object]
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 
@@ -27,25 +27,50 @@ class _Found(Exception):
         super().__init__(f"{path}: {reason}")
 
 
+class Missing:
+    """What a required field is when it is not given: of no type that any field takes."""
+
+
+MISSING = Missing()
+
+
 def of_message(plan: Plan, event: bool, checks_of: Mapping[str, Check] | None = None) -> Blame:
     """Return what turns a failed encoding of a message into an error that says where and why."""
 
-    def blame(message: Any, error: Exception) -> SerializationError:
+    def blame(message: Any, error: Exception) -> Exception:
         return _blame(plan, lambda name: getattr(message, name), error, event, checks_of)
 
     return blame
 
 
-def of_keywords(plan: Plan, checks_of: Mapping[str, Check] | None = None) -> Blame:
-    """The same for fields that are keywords; what is left out has its default."""
+def of_fields(plan: Plan, checks_of: Mapping[str, Check] | None = None) -> Blame:
+    """The same for fields by name. One that has to be there and is not is a TypeError, as it is of
+    a function's keywords.
+    """
+    required = [field.name for field in plan.fields if field.required and not field.auto]
 
-    def blame(fields: dict[str, Any], error: Exception) -> SerializationError:
+    def blame(fields: dict[str, Any], error: Exception) -> Exception:
+        for name in required:
+            if name not in fields:
+                return TypeError(f"{plan.name}() missing required keyword argument: {name!r}")
+
         def get(name: str) -> Any:
             return fields[name] if name in fields else default(plan.cls, name)
 
         return _blame(plan, get, error, True, checks_of)
 
     return blame
+
+
+def unexpected(plan: Plan) -> Callable[[Mapping[str, Any]], TypeError]:
+    """Return what makes the error of fields among which there are some that the message has not."""
+    known = {field.name for field in plan.fields}
+
+    def error(fields: Mapping[str, Any]) -> TypeError:
+        name = next(name for name in fields if name not in known)
+        return TypeError(f"{plan.name}() got an unexpected keyword argument {name[:80]!r}")
+
+    return error
 
 
 def _blame(
@@ -128,7 +153,7 @@ class _Walk:
 def scalar_check(scalar: Scalar) -> Check:
     """Return what raises for values that a scalar field cannot take."""
     if scalar.integer:
-        return lambda value: ranged(scalar.name, value)
+        return partial(checks.ranged, scalar)
     if scalar.name == "float":
         return _single
     return {
@@ -141,6 +166,6 @@ def scalar_check(scalar: Scalar) -> Check:
 
 def _single(value: Any) -> None:
     try:
-        Struct("<f").pack(checks.number(value))
+        form("f").pack(checks.number(value))
     except OverflowError:
         raise ValueError("out of range for float") from None

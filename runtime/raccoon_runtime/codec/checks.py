@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
+from .kinds import ENUM, Scalar
+
 LISTS = (list, tuple)
 
 
@@ -19,6 +21,14 @@ def integer(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
     wrong(value, "an int")
+
+
+def ranged(scalar: Scalar, value: Any) -> int:
+    """Return an int within the range of its kind."""
+    found = integer(value)
+    if not scalar.low <= found <= scalar.high:
+        raise ValueError(f"out of range for {scalar.name}")
+    return found
 
 
 def number(value: Any) -> float:
@@ -81,7 +91,4 @@ def enumerated(value: Any, cls: type[Any]) -> int:
     """
     if not isinstance(value, cls) and (not isinstance(value, int) or hasattr(value, "proto_name")):
         wrong(value, cls.__qualname__.rpartition("<locals>.")[2])
-    found = integer(value)
-    if not -0x80000000 <= found <= 0x7FFFFFFF:
-        raise ValueError("out of range for an enum")
-    return found
+    return ranged(ENUM, value)

@@ -1,32 +1,11 @@
-"""Enum values to bytes and back, through tables that fill themselves with the enum's own members
-only.
-"""
+"""Enums by number and by name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from .varints import varint
-
-
-class EnumBytes(dict[int, bytes]):
-    """Number → its varint behind a prefix (a tag, or nothing)."""
-
-    def __init__(self, cls: Any, prefix: bytes, skip_zero: bool = False) -> None:
-        super().__init__()
-        self._known = cls._value2member_map_
-        self._prefix = prefix
-        if skip_zero:
-            self[0] = b""
-
-    def __missing__(self, number: int) -> bytes:
-        # A member may be an unknown number that nobody range-checked.
-        if not -0x80000000 <= number <= 0x7FFFFFFF:
-            raise ValueError("out of range for an enum")
-        made = self._prefix + varint(int(number) & 0xFFFFFFFFFFFFFFFF)
-        if number in self._known:
-            self[int(number)] = made
-        return made
+_NOTHING: Mapping[int, Any] = {}
 
 
 class EnumMembers(dict[int, Any]):
@@ -41,12 +20,11 @@ class EnumMembers(dict[int, Any]):
 
 
 class EnumNames(dict[int, Any]):
-    """Number → its name in ProtoJSON, or the number itself when it has none."""
+    """Number → its name in ProtoJSON, or the number itself when it has none; `besides` goes first."""
 
-    def __init__(self, cls: Any) -> None:
-        super().__init__(
-            (int(member), member.proto_name) for member in cls._value2member_map_.values()
-        )
+    def __init__(self, cls: Any, besides: Mapping[int, Any] = _NOTHING) -> None:
+        members = cls._value2member_map_.values()
+        super().__init__({**{member: member.proto_name for member in members}, **besides})
 
     def __missing__(self, number: int) -> int:
         if not -0x80000000 <= number <= 0x7FFFFFFF:

@@ -9,7 +9,6 @@ from struct import error as StructError
 from typing import Any
 
 from ..errors import DecodeError
-from .heads import wire_type
 from .kinds import MAX_DEPTH, SIZED
 from .plan import Field, Plan, plan_of
 from .read import fields, reader, unpacker
@@ -74,7 +73,7 @@ def _field(
     if field.key is not None:
         if wire == SIZED:
             _entry(field, data, start, stop, where, depth)
-    elif wire == wire_type(field):
+    elif wire == field.wire:
         _element(field, data, start, stop, where, depth)
     elif wire == SIZED and field.repeated:
         unpacker(field)(data, start, stop)
@@ -82,7 +81,7 @@ def _field(
 
 def _entry(field: Field, data: bytes, start: int, stop: int, where: str, depth: int) -> None:
     for tag, at, until, _ in fields(data, start, stop, depth):
-        if tag == 2 << 3 | wire_type(field):
+        if tag == 2 << 3 | field.wire:
             _element(field, data, at, until, where, depth)
         elif tag == 1 << 3 | SIZED and field.key is not None and field.key.wire == SIZED:
             data[at:until].decode()

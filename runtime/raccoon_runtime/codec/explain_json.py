@@ -9,14 +9,15 @@ from typing import Any, cast
 
 from ..errors import DecodeError
 from . import json_in
+from .json_text import Intake
 from .kinds import ANY, FIELD_MASK, MAX_DEPTH
 from .plan import Field, Plan, plan_of
 from .wire import too_deep
 
-Element = Callable[[Any, bool, int], Any]
+Element = Callable[[Any, Intake, int], Any]
 Elements = Callable[[Field], Element]
 """A field → what parses one element of it."""
-Explain = Callable[[Any, bool, Exception], DecodeError]
+Explain = Callable[[Any, Intake, Exception], DecodeError]
 
 
 class _Found(Exception):
@@ -26,9 +27,9 @@ class _Found(Exception):
 def explain_json(plan: Plan, elements: Elements) -> Explain:
     """Return what turns a failed parsing into an error that says where and why."""
 
-    def explain(value: Any, ignore_unknown: bool, error: Exception) -> DecodeError:
+    def explain(value: Any, intake: Intake, error: Exception) -> DecodeError:
         try:
-            _Walk(elements, ignore_unknown).message(plan, value, plan.name, 0)
+            _Walk(elements, intake).message(plan, value, plan.name, 0)
         except _Found as found:
             return DecodeError(str(found))
         return DecodeError(f"{plan.name}: {error}")
@@ -37,9 +38,9 @@ def explain_json(plan: Plan, elements: Elements) -> Explain:
 
 
 class _Walk:
-    def __init__(self, elements: Elements, ignore_unknown: bool) -> None:
+    def __init__(self, elements: Elements, intake: Intake) -> None:
         self._elements = elements
-        self._ignore_unknown = ignore_unknown
+        self._intake = intake
 
     def message(self, plan: Plan, value: Any, path: str, depth: int) -> None:
         self._try(lambda: too_deep() if depth > MAX_DEPTH else None, plan.name)
@@ -49,7 +50,7 @@ class _Walk:
         for name, item in cast("Mapping[Any, Any]", value).items():
             field = plan.by_name.get(name)
             if field is None:
-                if not self._ignore_unknown:
+                if not self._intake.ignore_unknown:
                     raise _Found(f"{path}: no field {str(name)[:80]!r}")
                 continue
             where = f"{path}.{field.name}"
@@ -84,7 +85,7 @@ class _Walk:
         if field.kind == "message" and field.cls.__proto__ not in (ANY, FIELD_MASK):
             self.message(plan_of(field.cls), value, where, depth + 1)
         else:
-            self._try(lambda: self._elements(field)(value, self._ignore_unknown, depth), where)
+            self._try(lambda: self._elements(field)(value, self._intake, depth), where)
 
     def _try(self, parse: Callable[[], Any], where: str) -> Any:
         try:

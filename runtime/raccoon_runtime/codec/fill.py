@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from time import time_ns
+from datetime import datetime, timezone
 
-from .json_out import timestamp
-from .times import make_timestamp
-from .unwrapped import timestamp_bytes
+from .time_bytes import sized_timestamp
 
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
@@ -25,12 +23,11 @@ def new_uuid_bytes() -> bytes:
     return new_uuid().encode()
 
 
-def now_bytes() -> bytes:
-    """Return a Timestamp message of the present."""
-    seconds, nanos = divmod(time_ns(), 1_000_000_000)
-    return timestamp_bytes(seconds, nanos)
+def now() -> datetime:
+    """Return the present, to the microsecond."""
+    return datetime.now(timezone.utc)
 
 
-def now_json() -> str:
-    """Return the present as RFC 3339."""
-    return timestamp(make_timestamp(*divmod(time_ns(), 1_000_000_000)))
+def now_sized() -> bytes:
+    """Return `now()` as a Timestamp message behind its length."""
+    return sized_timestamp(now())

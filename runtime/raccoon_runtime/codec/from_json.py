@@ -13,75 +13,91 @@ from typing import Any
 
 from . import json_in
 from .anys import Codecs, Types, any_from_json, mask_from_json
-from .checks import wrong
-from .compiler import Source, compiled
-from .decode import initial
-from .enums import members_by_name
+from .elements import LEVEL
 from .explain_json import explain_json
-from .kinds import ANY, FIELD_MASK, MAX_DEPTH, SCALARS, VALUE
+from .functions import count_levels
+from .json_elements import IGNORED, element, list_of
+from .json_text import Intake, keys_in
+from .kinds import ANY, FIELD_MASK, VALUE
 from .plan import Field, Plan
-from .wire import too_deep
-
-Element = Callable[[Any, bool, int], Any]
-"""(JSON, whether unknown names are ignored, depth) → the value; IGNORED for an enum's unknown name
-that is ignored.
-"""
-
-IGNORED = object()
+from .source import Source, compiled
+from .targets import Targets
 
 
 def write_from_json(plan: Plan, codecs: Codecs, types: Types) -> Callable[..., Any]:
-    """Compile `parse_dict(value, ignore_unknown=False, depth=0) → message`."""
+    """Compile `parse_dict(value, intake, depth=0) → message`."""
+    explain = explain_json(plan, partial(element, codecs=codecs, types=types))
     if plan.proto == FIELD_MASK:
-        return lambda value, ignore=False, depth=0: mask_from_json(plan.cls, value)
+        return _whole(lambda value, intake, depth: mask_from_json(plan.cls, value), explain)
     if plan.proto == ANY:
-        return lambda value, ignore=False, depth=0: any_from_json(
-            plan.cls, value, types, ignore, depth
-        )
+        return _whole(partial(any_from_json, plan.cls, types), explain)
     source = Source()
+    targets = Targets(source, plan)
     source.use("__new", object.__new__)
     source.use("__cls", plan.cls)
-    source.use("__dict", dict)
     source.use("__len", len)
-    source.use("__ValueError", ValueError)
     source.use("__mapping", json_in.mapping)
-    source.use("__plain", partial(plain_names, plan))
-    with source.block("def parse_dict(__d, __ignore=False, __depth=0):"):
+    source.use("__again", partial(_again, plan, codecs))
+    source.use("__Exception", Exception)
+    source.use("__explain", explain)
+    with source.block("def parse_dict(__o, __in, __depth=0):"):
         with source.block("try:"):
-            source.add("if __d.__class__ is not __dict: __d = __dict(__mapping(__d))")
-            if plan.deep:
-                source.use("__too_deep", too_deep)
-                source.add(f"if __depth > {MAX_DEPTH}: __too_deep()")
-            source.add("__get, __left = __d.get, __len(__d)")
-            _fields(source, plan, codecs, types)
-            source.add("if __left: return parse_dict(__plain(__d, __ignore), __ignore, __depth)")
-            source.add("__m = __new(__cls)")
-            for field in plan.fields:
-                source.add(f"__m.{field.name} = {field.name}")
+            exact = source.use("__dict", dict)
+            source.add(f"if __o.__class__ is not {exact}: __o = {exact}(__mapping(__o))")
+            source.add("__get, __left = __o.get, __len(__o)")
+            count_levels(source)
+            targets.begin()
+            _fields(source, plan, codecs, types, targets)
+            source.add("if __left: return __again(__o, __in, __depth)")
+            source.add("__in.keys += __len(__o)", "__m = __new(__cls)")
+            targets.end()
             source.add("return __m")
-        source.use("__Exception", Exception)
-        source.use("__explain", explain_json(plan, partial(element, codecs=codecs, types=types)))
         with source.block("except __Exception as __error:"):
-            source.add("if __depth: raise", "raise __explain(__d, __ignore, __error) from None")
-    return compiled(source, plan, "parse_dict", "parse_dict")
+            source.add("if __depth: raise", "raise __explain(__o, __in, __error) from None")
+    return compiled(source, plan, "parse_dict")
 
 
-def plain_names(plan: Plan, value: Mapping[str, Any], ignore_unknown: bool) -> dict[str, Any]:
+def _whole(parse: Callable[[Any, Intake, int], Any], explain: Any) -> Callable[..., Any]:
+    """Make the function of a message whose JSON is not that of its fields."""
+
+    def parse_dict(value: Any, intake: Intake, depth: int = 0) -> Any:
+        try:
+            return parse(value, intake, depth)
+        except Exception as error:
+            if depth:
+                raise
+            raise explain(value, intake, error) from None
+
+    return parse_dict
+
+
+def _again(plan: Plan, codecs: Codecs, value: dict[str, Any], intake: Intake, depth: int) -> Any:
+    """Parse an object once more, after its names have been brought into the form that is looked
+    for.
+    """
+    plain = plain_names(plan, value, intake)
+    return codecs(plan.cls).parse_dict(plain, intake, depth)
+
+
+def plain_names(plan: Plan, value: Mapping[str, Any], intake: Intake) -> dict[str, Any]:
     """Return an object with JSON names only, no unknown ones, and null only where it is a value."""
     by_name = plan.by_name
     found: dict[str, Any] = {}
     seen: set[int] = set()
     for name, item in value.items():
         field = by_name.get(name)
+        if field is None and not intake.ignore_unknown:
+            raise ValueError(f"no field {str(name)[:80]!r}")
         if field is None:
-            if not ignore_unknown:
-                raise ValueError(f"no field {str(name)[:80]!r}")
+            intake.keys += 1 + keys_in(item)
             continue
         if field.number in seen:
             raise ValueError(f"{field.name} twice, by both of its names")
         seen.add(field.number)
         if item is not None or takes_null(field):
             found[field.json_name] = item
+        else:
+            intake.keys += 1
     return found
 
 
@@ -90,130 +106,102 @@ def takes_null(field: Field) -> bool:
     return field.single and (field.kind == VALUE or field.null)
 
 
-def element(field: Field, codecs: Codecs, types: Types) -> Element:
-    """Return what parses one element of a field."""
-    if field.kind == "message":
-        return _message(field, codecs, types)
-    if field.kind == "enum":
-        return _enum(field)
-    if field.kind == VALUE and field.single:
-        return lambda value, ignore, depth: json_in.field_value(value, depth + 1)
-    if field.kind in json_in.NESTED:
-        nested = json_in.NESTED[field.kind]
-        return lambda value, ignore, depth: nested(value, depth + 1)
-    if field.kind in json_in.FLAT:
-        flat = json_in.FLAT[field.kind]
-        return lambda value, ignore, depth: flat(value)
-    assert field.scalar is not None
-    scalar = json_in.scalar(field.scalar)
-    return lambda value, ignore, depth: scalar(value)
-
-
-def _message(field: Field, codecs: Codecs, types: Types) -> Element:
-    cls = field.cls
-    if cls.__proto__ == ANY:
-        return lambda value, ignore, depth: any_from_json(cls, value, types, ignore, depth + 1)
-    if cls.__proto__ == FIELD_MASK:
-        return lambda value, ignore, depth: mask_from_json(cls, value)
-    return lambda value, ignore, depth: codecs(cls).parse_dict(value, ignore, depth + 1)
-
-
-def _enum(field: Field) -> Element:
-    names, cls = members_by_name(field.cls), field.cls
-    number = json_in.scalar(SCALARS["int32"])
-
-    def parse(value: Any, ignore: bool, depth: int) -> Any:
-        if isinstance(value, str):
-            found = names.get(value)
-            if found is None and not ignore:
-                raise ValueError("a str that is no name of the enum")
-            return IGNORED if found is None else found
-        if value is None and field.null:
-            return cls(0)
-        if isinstance(value, (int, float)):
-            return cls(number(value))
-        wrong(value, "an enum's name or number")
-
-    return parse
-
-
-def _fields(source: Source, plan: Plan, codecs: Codecs, types: Types) -> None:
-    for index, oneof in enumerate(plan.oneofs):
+def _fields(source: Source, plan: Plan, codecs: Codecs, types: Types, targets: Targets) -> None:
+    for index in range(len(plan.oneofs)):
         source.add(f"__oneof_{index} = False")
     flags = {oneof: f"__oneof_{index}" for index, oneof in enumerate(plan.oneofs)}
-    writer = _Writer(source, codecs, types)
+    writer = _Writer(source, codecs, types, targets)
     for field in plan.fields:
-        source.add(f"{field.name} = {initial(source, field)}")
+        key = repr(field.json_name)
         if takes_null(field):
-            block = source.block(f"if {field.json_name!r} in __d:")
-            read = f"__v = __d[{field.json_name!r}]"
+            block = source.block(f"if {key} in __o:")
+            first = [f"__v = __o[{key}]"]
         else:
-            source.add(f"__v = __get({field.json_name!r})")
+            source.add(f"__v = __get({key})")
             block = source.block("if __v is not None:")
-            read = ""
+            first = []
         with block:
-            source.add("__left -= 1", *filter(None, [read]))
+            source.add(*first, "__left -= 1")
             if field.oneof is not None:
-                flag = flags[field.oneof]
-                source.add(f'if {flag}: raise __ValueError("oneof")', f"{flag} = True")
+                error, flag = source.use("__ValueError", ValueError), flags[field.oneof]
+                source.add(f'if {flag}: raise {error}("oneof")', f"{flag} = True")
             writer.write(field)
 
 
 class _Writer:
-    """Writes what parses `__v` into the local of a field's name."""
+    """Writes what parses `__v` into a field's target."""
 
-    def __init__(self, source: Source, codecs: Codecs, types: Types) -> None:
+    def __init__(self, source: Source, codecs: Codecs, types: Types, targets: Targets) -> None:
         self._source = source
         self._codecs = codecs
         self._types = types
+        self._targets = targets
 
     def write(self, field: Field) -> None:
-        source, name = self._source, field.name
+        target, value = self._targets[field], self._element(field, "__v")
         if field.key is not None:
             self._map(field)
         elif field.repeated:
-            sequence = source.use("__sequence", json_in.sequence)
-            items = f"[{self._element(field, '__v')} for __v in {sequence}(__v)]"
-            if field.kind == "enum":
-                items = f"[__e for __e in {items} if __e is not {self._ignored()}]"
-            source.add(f"{name} = {items}")
+            self._list(field)
         elif field.kind == "enum":
-            source.add(f"__v = {self._element(field, '__v')}")
-            source.add(f"if __v is not {self._ignored()}: {name} = __v")
+            ignored = self._source.use("__ignored", IGNORED)
+            self._source.add(f"__v = {value}", f"if __v is not {ignored}: {target} = __v")
         else:
-            source.add(f"{name} = {self._element(field, '__v')}")
+            self._source.add(f"{target} = {value}")
+
+    def _list(self, field: Field) -> None:
+        source, target = self._source, self._targets[field]
+        if self._nested(field):
+            sequence = source.use("__sequence", json_in.sequence)
+            source.add(f"__many = {target}")
+            with source.block(f"for __v in {sequence}(__v):"):
+                source.add(f"__many.append({self._element(field, '__v')})")
+        else:
+            one = element(field, self._codecs, self._types)
+            many = source.once(f"__list_{field.number}", lambda: list_of(field, one))
+            source.add(f"{target} = {many}(__v, __in, __depth)")
 
     def _map(self, field: Field) -> None:
-        source = self._source
+        source, target = self._source, self._targets[field]
         assert field.key is not None
-        source.use("__mapping", json_in.mapping)
-        with source.block("for __k, __v in __mapping(__v).items():"):
-            source.add(f"__v = {self._element(field, '__v')}")
-            key = source.use(f"__{field.name}_key", json_in.map_key(field.key))
-            source.add(f"__k = {key}(__k)", f"if __k in {field.name}: raise __ValueError('twice')")
-            skip = f"if __v is not {self._ignored()}: " if field.kind == "enum" else ""
-            source.add(f"{skip}{field.name}[__k] = __v")
+        mapping = source.use("__mapping", json_in.mapping)
+        key = source.use(f"__key_{field.number}", json_in.map_key(field.key))
+        source.add(f"__many, __entries = {target}, {mapping}(__v)", "__in.keys += __len(__entries)")
+        with source.block("for __k, __v in __entries.items():"):
+            error = source.use("__ValueError", ValueError)
+            if field.key.name == "string":
+                text = source.use("__str", str)
+                source.add(f"if __k.__class__ is not {text}: __k = {key}(__k)")
+            else:
+                source.add(f"__k = {key}(__k)", f'if __k in __many: raise {error}("twice")')
+            if field.kind == "enum":
+                ignored = source.use("__ignored", IGNORED)
+                source.add(f"__v = {self._element(field, '__v')}")
+                source.add(f"if __v is not {ignored}: __many[__k] = __v")
+            else:
+                source.add(f"__many[__k] = {self._element(field, '__v')}")
 
-    def _ignored(self) -> str:
-        return self._source.use("__ignored", IGNORED)
+    def _nested(self, field: Field) -> bool:
+        return field.kind == "message" and field.cls.__proto__ not in (ANY, FIELD_MASK)
 
     def _element(self, field: Field, value: str) -> str:
         """An expression: one element's value. What is right already is told apart inline."""
         source, scalar = self._source, field.scalar
-        parse = source.use(f"__{field.name}_parse", element(field, self._codecs, self._types))
-        call = f"{parse}({value}, __ignore, __depth)"
-        if field.kind == "message" and field.cls.__proto__ not in (ANY, FIELD_MASK):
+        if self._nested(field):
             nested = source.later(
-                f"__{field.name}_dict", lambda: self._codecs(field.cls).parse_dict
+                f"__dict_{field.number}", lambda: self._codecs(field.cls).parse_dict
             )
-            return f"{nested}({value}, __ignore, __depth + 1)"
-        if scalar is None:
+            return f"{nested}({value}, __in, {LEVEL})"
+        parse = source.once(
+            f"__parse_{field.number}", lambda: element(field, self._codecs, self._types)
+        )
+        call = f"{parse}({value}, __in, __depth)"
+        if scalar is None or scalar.name in ("float", "bytes"):
             return call
+        if scalar.name == "bool":
+            return f"{value} if {value} is True or {value} is False else {call}"
+        exact = source.use(f"__{scalar.python.__name__}", scalar.python)
+        good = f"{value}.__class__ is {exact}"
         if scalar.integer:
-            source.use("__int", int)
-            good = f"{value}.__class__ is __int and {scalar.low} <= {value} <= {scalar.high}"
-            return f"{value} if {good} else {call}"
-        if scalar.name in ("string", "double"):
-            exact = source.use(f"__{scalar.python.__name__}", scalar.python)
-            return f"{value} if {value}.__class__ is {exact} else {call}"
-        return call
+            good += f" and {scalar.low} <= {value} <= {scalar.high}"
+        return f"{value} if {good} else {call}"

@@ -7,13 +7,14 @@ What `to_dict` gives in its Python form is taken too: bytes, datetimes, timedelt
 from __future__ import annotations
 
 import re
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from math import isfinite
 from struct import Struct
 from typing import Any, cast
 
+from . import kinds
 from .checks import text, wrong
 from .kinds import DURATION, LIST_VALUE, MAX_DEPTH, STRUCT, TIMESTAMP, VALUE, WRAPPERS, Scalar
 from .times import LONGEST, make_duration, make_timestamp, split_datetime
@@ -38,7 +39,10 @@ def integer(scalar: Scalar) -> Callable[[Any], int]:
     """Return the function that takes an integer: a number, or a string of one."""
 
     def parse(value: Any) -> int:
-        found = _whole(value)
+        if value.__class__ is str and value.isdecimal() and value.isascii() and len(value) < 19:
+            found = int(value)
+        else:
+            found = _whole(value)
         if not scalar.low <= found <= scalar.high:
             raise ValueError(f"out of range for {scalar.name}")
         return found
@@ -108,6 +112,9 @@ def base64(value: Any) -> bytes:
         return bytes(value)
     if not isinstance(value, str):
         wrong(value, "base64")
+    found = _canonical_base64(value)
+    if found is not None:
+        return found
     match = _BASE64.fullmatch(value)
     if match is None or len(match[1]) % 4 == 1:
         raise ValueError("a str that is no base64")
@@ -115,8 +122,21 @@ def base64(value: Any) -> bytes:
     return a2b_base64(bare + "=" * (-len(bare) % 4))
 
 
+def _canonical_base64(value: str) -> bytes | None:
+    """Return the bytes of what is written as we write it: what comes back the same."""
+    try:
+        found = a2b_base64(value)
+    except ValueError:
+        return None
+    return found if b2a_base64(found, newline=False).decode() == value else None
+
+
 def timestamp(value: Any) -> datetime:
     """Take RFC 3339 with an offset; digits beyond microseconds are kept."""
+    if value.__class__ is str and len(value) == 27 and value[26] == "Z" and value[19] == ".":
+        # With these marks in place `fromisoformat` takes nothing but the common form.
+        if value[4] == value[7] == "-" and value[10] == "T" and value[13] == value[16] == ":":
+            return datetime.fromisoformat(value[:26] + "+00:00")
     if isinstance(value, datetime):
         return value
     match = _TIMESTAMP.fullmatch(text(value))
@@ -200,17 +220,18 @@ def sequence(value: Any) -> list[Any]:
     wrong(value, "an array")
 
 
-def scalar(kind: Scalar) -> Callable[[Any], Any]:
-    """Return the function that takes a scalar's JSON."""
-    if kind.integer:
-        return integer(kind)
-    return {
-        "double": double,
-        "float": single,
-        "bool": boolean,
-        "string": text,
-        "bytes": base64,
-    }[kind.name]
+SCALARS: dict[str, Callable[[Any], Any]] = {
+    **{name: integer(scalar) for name, scalar in kinds.SCALARS.items() if scalar.integer},
+    "double": double,
+    "float": single,
+    "bool": boolean,
+    "string": text,
+    "bytes": base64,
+}
+"""Kind → what takes a scalar's JSON."""
+
+RIGHT: dict[str, type] = {"string": str, "double": float, "bool": bool}
+"""Kind → the type that its JSON has when it needs nothing done."""
 
 
 def map_key(kind: Scalar) -> Callable[[Any], Any]:
@@ -219,7 +240,7 @@ def map_key(kind: Scalar) -> Callable[[Any], Any]:
         return text
     if kind.name == "bool":
         return _bool_key
-    return integer(kind)
+    return SCALARS[kind.name]
 
 
 def _bool_key(value: Any) -> bool:
@@ -231,7 +252,7 @@ def _bool_key(value: Any) -> bool:
 FLAT: dict[str, Callable[[Any], Any]] = {
     TIMESTAMP: timestamp,
     DURATION: duration,
-    **{name: scalar(kind) for name, kind in WRAPPERS.items()},
+    **{name: SCALARS[kind.name] for name, kind in WRAPPERS.items()},
 }
 
 NESTED: dict[str, Callable[[Any, int], Any]] = {

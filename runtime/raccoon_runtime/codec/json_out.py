@@ -1,5 +1,5 @@
-"""Values to ProtoJSON, kind by kind. Each function checks its value and raises a TypeError or a
-ValueError.
+"""Values to ProtoJSON, kind by kind, as orjson then writes it. Each function checks its value and
+raises a TypeError or a ValueError.
 """
 
 from __future__ import annotations
@@ -7,12 +7,27 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from math import isfinite, isnan
+from functools import partial
+from math import copysign, isfinite, isnan
 from struct import Struct
 from typing import Any
 
-from .checks import boolean, listed, mapped, number, octets, text, wrong
-from .kinds import DURATION, LIST_VALUE, MAX_DEPTH, STRUCT, TIMESTAMP, VALUE, WRAPPERS, Scalar
+import orjson
+
+from .checks import boolean, enumerated, listed, mapped, number, octets, ranged, text, wrong
+from .enums import EnumNames
+from .kinds import (
+    DURATION,
+    LIST_VALUE,
+    MAX_DEPTH,
+    SCALARS,
+    STRUCT,
+    TIMESTAMP,
+    VALUE,
+    WRAPPERS,
+    Scalar,
+)
+from .plan import Field
 from .times import (
     BILLION,
     EPOCH,
@@ -23,10 +38,20 @@ from .times import (
     timestamp_parts,
 )
 from .unwrapped import NULL, exact
-from .varints import ranged
 from .wire import too_deep
 
+OPTIONS = orjson.OPT_UTC_Z
+"""What orjson has to be told: that UTC is a Z. Everything else it gets is plain."""
+
 _SINGLE = Struct("<f")
+_UTC = timezone.utc
+
+Json = Callable[[Any], Any]
+
+
+def negative_zero(value: Any) -> bool:
+    """Return whether a number that is not true is -0.0, which is not the default."""
+    return copysign(1.0, number(value)) < 0
 
 
 def double(value: Any) -> float | str:
@@ -59,23 +84,26 @@ def single(value: Any) -> float | str:
 
 
 def base64(value: Any) -> str:
+    """Return bytes in base64, in the standard alphabet, padded."""
     return b2a_base64(octets(value), newline=False).decode("ascii")
 
 
-def quoted(kind: str) -> Callable[[Any], str]:
-    """Return the function that gives a 64-bit integer as a string."""
-    return lambda value: str(ranged(kind, value))
+def whole(scalar: Scalar) -> Json:
+    """Return the function that gives an integer: as a string where it has more than 32 bits."""
+    if scalar.quoted:
+        return lambda value: str(ranged(scalar, value))
+    return partial(ranged, scalar)
 
 
-def timestamp(value: Any) -> str:
-    """Return an aware datetime as RFC 3339 in UTC, with 0, 3, 6 or 9 digits of the second."""
-    if value.__class__ is datetime and value.tzinfo is timezone.utc:
+def timestamp(value: Any) -> datetime | str:
+    """Return an aware datetime as RFC 3339 in UTC, with 0, 3, 6 or 9 digits of the second.
+
+    Or as it is, where orjson writes just that: it knows 0 and 6 digits.
+    """
+    if value.__class__ is datetime and value.tzinfo is _UTC:
         micros = value.microsecond
-        if micros:
-            return (
-                value.isoformat("T", "microseconds" if micros % 1000 else "milliseconds")[:-6] + "Z"
-            )
-        return value.isoformat()[:-6] + "Z"
+        if micros % 1000 or not micros:
+            return value
     seconds, nanos = timestamp_parts(value)
     if not (FIRST_SECOND <= seconds <= LAST_SECOND and 0 <= nanos < BILLION):
         raise ValueError("out of range for a Timestamp in JSON")
@@ -138,36 +166,49 @@ def list_value(value: Any, depth: int) -> list[Any]:
     return [json_value(item, depth + 1) for item in listed(value)]
 
 
-def scalar(kind: Scalar) -> Callable[[Any], Any]:
-    """Return the function that gives a scalar's JSON."""
-    if kind.integer:
-        return quoted(kind.name) if kind.quoted else lambda value: ranged(kind.name, value)
-    return {
-        "double": double,
-        "float": single,
-        "bool": boolean,
-        "string": text,
-        "bytes": base64,
-    }[kind.name]
+_SCALARS: dict[str, Json] = {
+    **{name: whole(scalar) for name, scalar in SCALARS.items() if scalar.integer},
+    "double": double,
+    "float": single,
+    "bool": boolean,
+    "string": text,
+    "bytes": base64,
+}
 
-
-def map_key(kind: Scalar) -> Callable[[Any], str]:
-    """Return the function that gives a map key's JSON."""
-    if kind.name == "string":
-        return text
-    if kind.name == "bool":
-        return lambda value: "true" if boolean(value) else "false"
-    return lambda value: str(ranged(kind.name, value))
-
-
-FLAT: dict[str, Callable[[Any], Any]] = {
+FLAT: dict[str, Json] = {
     TIMESTAMP: timestamp,
     DURATION: duration,
-    **{name: scalar(kind) for name, kind in WRAPPERS.items()},
+    **{name: _SCALARS[kind.name] for name, kind in WRAPPERS.items()},
 }
+"""Kind → JSON, of the unwrapped types."""
 
 NESTED: dict[str, Callable[[Any, int], Any]] = {
     VALUE: json_value,
     STRUCT: struct,
     LIST_VALUE: list_value,
 }
+"""The same for those that count levels."""
+
+
+def element(field: Field) -> Json:
+    """Return the function that gives one element's JSON, of a field that counts no levels."""
+    if field.kind == "enum":
+        return _member(field)
+    return _SCALARS.get(field.kind) or FLAT[field.kind]
+
+
+def _member(field: Field) -> Json:
+    cls, names = field.cls, EnumNames(field.cls)
+    if field.null:
+        return lambda value: None if enumerated(value, cls) is not None else None
+    return lambda value: names[value if value.__class__ is cls else enumerated(value, cls)]
+
+
+def key(scalar: Scalar) -> Callable[[Any], str]:
+    """Return the function that gives a map key's JSON."""
+    if scalar.name == "string":
+        return text
+    if scalar.name == "bool":
+        return lambda value: "true" if boolean(value) else "false"
+    number = _SCALARS[scalar.name]
+    return lambda value: str(number(value))

@@ -3,50 +3,65 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 
 from ..errors import DecodeError
 
 
+class Intake:
+    """What goes along while an object becomes a message: whether unknown names are ignored, and how
+    many keys were seen.
+    """
+
+    __slots__ = ("ignore_unknown", "keys")
+
+    def __init__(self, ignore_unknown: bool) -> None:
+        self.ignore_unknown = ignore_unknown
+        self.keys = 0
+
+
 def loads(text: str | bytes, name: str) -> Any:
-    """Return what a text holds; DecodeError when it is no JSON, or has one key twice in an object."""
+    """Return what a text holds; DecodeError when it is no JSON."""
     try:
-        found = orjson.loads(text)
+        return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise DecodeError(f"{name}: not JSON: {error}") from None
-    raw = text.encode() if isinstance(text, str) else bytes(text)
-    # Where as many keys were read as there are quotes before a colon, none was read twice.
-    if _keys(found) != raw.count(b'":'):
+
+
+def keys_in(value: Any) -> int:
+    """Return how many keys the objects in a value have."""
+    count, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            count += len(one)
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return count
+
+
+def check_once(text: str | bytes, keys: int, name: str) -> None:
+    """Check that no object has one key twice, of which orjson takes the last; DecodeError if so.
+
+    Where as many keys came out as quotes stand before a colon, none did: only then the text need
+    not be looked at.
+    """
+    found = text.count('":') if isinstance(text, str) else bytes(text).count(b'":')
+    if keys != found:
         try:
-            json.loads(raw, object_pairs_hook=_once)
+            json.loads(text, object_pairs_hook=_once)
         except DecodeError as error:
             raise DecodeError(f"{name}: {error}") from None
         except RecursionError:
             raise DecodeError(f"{name}: nested too deep") from None
-    return found
-
-
-def _keys(value: Any) -> int:
-    count = 0
-    waiting = [value]
-    for one in waiting:
-        if one.__class__ is dict:
-            count += len(one)
-            one = one.values()
-        elif one.__class__ is not list:
-            continue
-        waiting += [inner for inner in one if inner.__class__ is dict or inner.__class__ is list]
-    return count
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        _twice(twice)
-
-
-def _twice(name: str) -> NoReturn:
-    raise DecodeError(f"the key {name[:80]!r} twice in one object")
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise DecodeError(f"the key {key[:80]!r} twice in one object")
+        seen.add(key)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 VARINT, FIXED64, SIZED, START_GROUP, END_GROUP, FIXED32 = range(6)
@@ -13,6 +15,12 @@ MAX_DEPTH = 100
 
 ZERO = 0.0
 """The default of every float field: the very object, so that codecs may ask `is`."""
+
+
+@lru_cache(None)
+def form(format: str) -> Struct:
+    """Return the struct of a format, little-endian as the wire is."""
+    return Struct("<" + format)
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,9 @@ class Scalar:
         return self.high > 0
 
     @property
-    def packable(self) -> bool:
-        return self.wire != SIZED
+    def zigzag(self) -> bool:
+        """Whether its varint's lowest bit is the sign."""
+        return self.wire == VARINT and self.name.startswith("s")
 
     @property
     def quoted(self) -> bool:
@@ -68,6 +77,8 @@ SCALARS: dict[str, Scalar] = {
         Scalar("bytes", SIZED, bytes, b""),
     )
 }
+
+ENUM = _integer("an enum", VARINT, 32, True)
 
 _WELL_KNOWN = "google.protobuf."
 

@@ -1,58 +1,19 @@
 """Field tables: what a message class says of its fields, resolved once and frozen.
 
 Nothing here knows how code is written from a table; whatever encodes or decodes starts from
-`plan(cls)`.
+`plan_of(cls)`.
 """
 
 from __future__ import annotations
 
 import keyword
-import re
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
-from .kinds import ANY, MAP_KEYS, MAX_DEPTH, NESTING, NULL_VALUE, SCALARS, SIZED, UNWRAPPED, Scalar
-
-METADATA = "raccoon"
-"""The key of a dataclass field's metadata that holds its `Spec`."""
-
-_MAP = re.compile(r"map<([a-z0-9]+), ([A-Za-z0-9_.]+)>")
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What `field()` was told."""
-
-    number: int
-    type: str
-    of: Callable[[], type[Any]] | None = None
-    repeated: bool = False
-    optional: bool = False
-    oneof: str | None = None
-    packed: bool = True
-    name: str | None = None
-    json: str | None = None
-    required: bool = False
-    auto: Literal["uuid", "now"] | None = None
-    deprecated: bool = False
-
-    @property
-    def is_map(self) -> bool:
-        return self.type.startswith("map<")
-
-    @property
-    def presence(self) -> bool:
-        """Whether None says that it is not set."""
-        if self.repeated or self.is_map:
-            return False
-        return self.optional or self.oneof is not None or not self.is_scalar
-
-    @property
-    def is_scalar(self) -> bool:
-        return self.type in SCALARS or self.type == "enum"
+from ..interface import package_path
+from .kinds import ENUM, NULL_VALUE, SCALARS, SIZED, UNWRAPPED, Scalar
+from .spec import Spec, display_name, element_kind, specs
 
 
 @dataclass(frozen=True)
@@ -79,10 +40,6 @@ class Field:
     required: bool
     auto: Literal["uuid", "now"] | None
     deprecated: bool
-    deep: bool
-    """Whether its elements may hold themselves, at any depth."""
-    eventful: bool
-    """Whether its elements hold fields that an event has to have or to be filled with."""
 
     @property
     def refusable(self) -> bool:
@@ -97,9 +54,16 @@ class Field:
             return value is None
         return self.refusable and (value is None or (hasattr(value, "__len__") and not len(value)))
 
-    @property
+    @cached_property
     def scalar(self) -> Scalar | None:
         return SCALARS.get(self.kind)
+
+    @cached_property
+    def wire(self) -> int:
+        """The wire type of one element, by itself."""
+        if self.kind == "enum":
+            return ENUM.wire
+        return SIZED if self.scalar is None else self.scalar.wire
 
     @property
     def single(self) -> bool:
@@ -122,8 +86,22 @@ class Plan:
     fields: tuple[Field, ...]
     """By number."""
     oneofs: dict[str, tuple[Field, ...]]
-    deep: bool
-    """Whether it may hold itself, at any depth: its codecs then count levels."""
+
+    @cached_property
+    def eventful(self) -> bool:
+        """Whether it, or a message that it may hold at any depth, has required or auto fields."""
+        return _eventful(self.cls)
+
+    @cached_property
+    def root(self) -> str:
+        """The generated package that the class lies in, as its module and its full name tell; empty
+        when it lies in none.
+        """
+        depth = self.cls.__qualname__.count(".") + 1
+        package = ".".join(self.proto.split(".")[:-depth])
+        module: str = self.cls.__module__.rpartition(".")[0]
+        path = package_path(package) if package else ""
+        return module.removesuffix(path).rstrip(".") if module.endswith(path) else ""
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -132,23 +110,6 @@ class Plan:
             **{field.proto_name: field for field in self.fields},
             **{field.json_name: field for field in self.fields},
         }
-
-
-def specs(cls: type[Any]) -> dict[str, Spec]:
-    """Return what a message class's fields were declared with, by Python name."""
-    return {
-        name: field.metadata[METADATA]
-        for name, field in cls.__dataclass_fields__.items()
-        if METADATA in field.metadata
-    }
-
-
-def default(cls: type[Any], name: str) -> Any:
-    """Return what a message class's field is when it is left out."""
-    declared = cls.__dataclass_fields__[name]
-    if declared.default is not MISSING:
-        return declared.default
-    return declared.default_factory()
 
 
 def make_plan(cls: type[Any]) -> Plan:
@@ -168,28 +129,13 @@ def make_plan(cls: type[Any]) -> Plan:
     for field in fields:
         if field.oneof is not None:
             oneofs[field.oneof] = (*oneofs.get(field.oneof, ()), field)
-    return Plan(cls, display_name(cls), cls.__proto__, fields, oneofs, is_deep(cls))
-
-
-def display_name(cls: type[Any]) -> str:
-    """Return a class's name with its outer classes, without the function that it was made in."""
-    return cls.__qualname__.rpartition("<locals>.")[2]
+    return Plan(cls, display_name(cls), cls.__proto__, fields, oneofs)
 
 
 def json_name(name: str) -> str:
     """Return protoc's own JSON name of a proto field name."""
     head, *rest = name.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in rest)
-
-
-def element_kind(spec: Spec) -> tuple[str, Scalar | None]:
-    """Return the kind of one element and of the map's keys, if it is a map."""
-    if not spec.is_map:
-        return spec.type, None
-    match = _MAP.fullmatch(spec.type)
-    if match is None or match[1] not in MAP_KEYS:
-        raise TypeError(f"{spec.type!r} is no map type")
-    return match[2], SCALARS[match[1]]
 
 
 def _field(cls: type[Any], name: str, spec: Spec) -> Field:
@@ -224,98 +170,35 @@ def _field(cls: type[Any], name: str, spec: Spec) -> Field:
         required=spec.required,
         auto=spec.auto,
         deprecated=spec.deprecated,
-        deep=kind in NESTING or (kind == "message" and is_deep(target)),
-        eventful=kind == "message" and is_eventful(target),
     )
 
 
-_plans: WeakKeyDictionary[type[Any], Plan] = WeakKeyDictionary()
-
-
+@lru_cache(None)
 def plan_of(cls: type[Any]) -> Plan:
     """Return the field table of a message class, made when first asked for."""
-    made = _plans.get(cls)
-    if made is None:
-        made = _plans.setdefault(cls, make_plan(cls))
-    return made
+    return make_plan(cls)
 
 
-@dataclass(frozen=True)
-class _Judgement:
-    deep: bool
-    eventful: bool
+def _eventful(cls: type[Any]) -> bool:
+    held = _held(cls)
+    found = {one for one in held if any(s.required or s.auto for s in specs(one).values())}
+    while more := {one for one in held if one not in found and held[one] & found}:
+        found |= more
+    return cls in found
 
 
-_judged: WeakKeyDictionary[type[Any], _Judgement] = WeakKeyDictionary()
-
-
-def is_deep(cls: type[Any]) -> bool:
-    """Return whether a message may hold itself, or others so many levels deep that they have to be
-    counted.
-    """
-    return _judge(cls).deep
-
-
-def is_eventful(cls: type[Any]) -> bool:
-    """Return whether a message, or one that it may hold, has required or auto fields."""
-    return _judge(cls).eventful
-
-
-def _judge(cls: type[Any]) -> _Judgement:
-    known = _judged.get(cls)
-    if known is None:
-        held, nesting, marked = _reachable(cls)
-        flat, eventful = _flat(held, nesting), _holders(held, marked)
-        _judged.update({one: _Judgement(one not in flat, one in eventful) for one in held})
-        known = _judged[cls]
-    return known
-
-
-def _reachable(
-    cls: type[Any],
-) -> tuple[dict[type[Any], set[type[Any]]], set[type[Any]], set[type[Any]]]:
-    """Return what each class holds, which hold JSON values or Any, and which have required or auto
-    fields.
+def _held(cls: type[Any]) -> dict[type[Any], set[type[Any]]]:
+    """Return what each class holds directly, of all that a class may hold at any depth, itself
+    among them.
     """
     held: dict[type[Any], set[type[Any]]] = {}
-    nesting: set[type[Any]] = set()
-    marked: set[type[Any]] = set()
     waiting = [cls]
     while waiting:
         one = waiting.pop()
-        if one in held:
-            continue
-        held[one] = set()
-        if one.__proto__ == ANY:
-            nesting.add(one)
-        for spec in specs(one).values():
-            kind, _ = element_kind(spec)
-            if kind == "message" and spec.of is not None:
-                held[one].add(spec.of())
-            elif kind in NESTING:
-                nesting.add(one)
-            if spec.required or spec.auto:
-                marked.add(one)
-        waiting.extend(held[one])
-    return held, nesting, marked
-
-
-def _flat(held: dict[type[Any], set[type[Any]]], nesting: set[type[Any]]) -> set[type[Any]]:
-    """Take away, leaves first, the classes that hold only what was taken away; what remains may
-    hold itself.
-    """
-    flat: set[type[Any]] = set()
-    for _ in range(MAX_DEPTH // 2):
-        more = {one for one in held if one not in flat | nesting and held[one] <= flat}
-        if not more:
-            break
-        flat |= more
-    return flat
-
-
-def _holders(held: dict[type[Any], set[type[Any]]], marked: set[type[Any]]) -> set[type[Any]]:
-    """Return the marked classes and all that hold one of them, at any depth."""
-    found = set(marked)
-    while more := {one for one in held if one not in found and held[one] & found}:
-        found |= more
-    return found
+        if one not in held:
+            found = [
+                s.of() for s in specs(one).values() if s.of and element_kind(s)[0] == "message"
+            ]
+            held[one] = set(found)
+            waiting.extend(found)
+    return held

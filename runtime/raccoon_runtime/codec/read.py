@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from struct import Struct, calcsize, unpack_from
 from typing import Any, cast
 
-from .compiler import Source
 from .enums import EnumMembers
 from .kinds import (
     DURATION,
@@ -17,21 +16,14 @@ from .kinds import (
     STRUCT,
     TIMESTAMP,
     VALUE,
-    VARINT,
     WRAPPERS,
     Scalar,
 )
 from .plan import Field
-from .times import (
-    Duration,
-    Timestamp,
-    make_duration,
-    make_timestamp,
-    split_datetime,
-    split_timedelta,
-)
+from .source import Source
+from .time_bytes import read_duration, read_timestamp
 from .unwrapped import NULL
-from .wire import read_packed, read_tag, read_varint, skip_value, too_deep, truncated
+from .wire import fields, read_packed, too_deep, truncated
 
 Reader = Callable[[bytes, int, int, int, Any], Any]
 """(data, position, end, depth, what an earlier occurrence gave) → the value."""
@@ -75,53 +67,6 @@ _VARINTS: dict[str, Callable[[list[int]], list[Any]]] = {
     "sint64": lambda values: [v >> 1 ^ -(v & 1) for v in values],
     "bool": lambda values: [v != 0 for v in values],
 }
-
-
-def fields(data: bytes, pos: int, end: int, depth: int = 0) -> Iterator[tuple[int, int, int, int]]:
-    """Yield each field's tag, the start of its value (behind a length), the value's end, and its
-    varint if it is one.
-    """
-    while pos < end:
-        tag, pos = read_tag(data, pos)
-        value = 0
-        stop = skip_value(data, pos, tag, depth)
-        if stop > end or stop > len(data):
-            truncated()
-        if tag & 7 == VARINT:
-            value, _ = read_varint(data, pos)
-        elif tag & 7 == SIZED:
-            _, pos = read_varint(data, pos)
-        yield tag, pos, stop, value
-        pos = stop
-    if pos != end:
-        truncated()
-
-
-def _two_numbers(data: bytes, pos: int, end: int, seconds: int, nanos: int) -> tuple[int, int]:
-    for tag, _, _, value in fields(data, pos, end):
-        if tag == 8:
-            seconds = (value ^ 0x8000000000000000) - 0x8000000000000000
-        elif tag == 16:
-            nanos = (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
-    return seconds, nanos
-
-
-def read_timestamp(data: bytes, pos: int, end: int, depth: int, previous: Any) -> Any:
-    seconds = nanos = 0
-    if previous is not None:
-        seconds, nanos = (
-            previous.raw if isinstance(previous, Timestamp) else split_datetime(previous)
-        )
-    return make_timestamp(*_two_numbers(data, pos, end, seconds, nanos))
-
-
-def read_duration(data: bytes, pos: int, end: int, depth: int, previous: Any) -> Any:
-    seconds = nanos = 0
-    if previous is not None:
-        seconds, nanos = (
-            previous.raw if isinstance(previous, Duration) else split_timedelta(previous)
-        )
-    return make_duration(*_two_numbers(data, pos, end, seconds, nanos))
 
 
 def _wrapper(scalar: Scalar) -> Reader:

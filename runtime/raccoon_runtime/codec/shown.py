@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .codec import of
-from .compiler import filename_of
 from .plan import plan_of
+from .source import source_of
 
 DIRECTIONS = (
     "encode",
     "encode_event",
-    "encode_keywords",
+    "encode_fields",
     "decode",
     "merge",
     "json",
     "json_proto_names",
     "json_event",
     "json_event_proto_names",
-    "json_keywords",
-    "json_keywords_proto_names",
+    "json_fields",
+    "json_fields_proto_names",
     "parse_dict",
 )
 """The functions of a codec: what each does is in its docstring on `Codec`."""
@@ -33,16 +32,11 @@ def source(cls: type[Any], direction: str = "encode") -> str:
 
     Empty where a class needs none: google.protobuf.Any's JSON is not that of its fields.
     """
-    _compiled(cls, direction)
-    lines = linecache.cache.get(filename_of(cls, direction))
-    if lines is None and direction.startswith(("encode_event", "json_event")):
-        # A class without required and auto fields has no function of its own for events.
-        lines = linecache.cache.get(filename_of(cls, direction.replace("_event", "")))
-    return "" if lines is None or lines[1] is not None else "".join(lines[2])
+    return source_of(_compiled(cls, direction))
 
 
 def warm(
-    *classes: type[Any], directions: Iterable[str] = ("encode_event", "encode_keywords")
+    *classes: type[Any], directions: Iterable[str] = ("encode_event", "encode_fields")
 ) -> None:
     """Compile these functions of the classes, and of the messages they hold, now.
 
@@ -61,7 +55,8 @@ def warm(
         waiting += [field.cls for field in plan_of(cls).fields if field.kind == "message"]
 
 
-def _compiled(cls: type[Any], direction: str) -> None:
+def _compiled(cls: type[Any], direction: str) -> Callable[..., Any]:
     if direction not in DIRECTIONS:
         raise ValueError(f"{direction!r}: there are {', '.join(DIRECTIONS)}")
-    getattr(of(cls), direction)
+    found: Callable[..., Any] = getattr(of(cls), direction)
+    return found

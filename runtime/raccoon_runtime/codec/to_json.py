@@ -1,164 +1,237 @@
-"""Writes the code that turns a message, or keywords, into the dict of its ProtoJSON."""
+"""Writes the code that turns a message, or its fields, into ProtoJSON: into a dict, which orjson
+makes text of.
+"""
 
 from __future__ import annotations
 
-from math import copysign
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from . import checks, json_out
+import orjson
+
+from . import blame, checks, json_out
 from .anys import Types, any_to_json, mask_to_json
-from .compiler import Source
-from .encode import Nested
+from .elements import LEVEL, Nested
 from .enums import EnumNames
-from .fill import new_uuid, now_json
+from .fill import new_uuid, now
+from .functions import Body, count_levels, from_fields, from_message, one_of_each
+from .json_many import elements, entries
+from .json_out import OPTIONS
 from .kinds import ANY, FIELD_MASK, ZERO, Scalar
-from .plan import Field
-from .varints import ranged
+from .plan import Field, Plan
+from .source import Source
 
 
-class FieldToJson:
+def write_to_json(plan: Plan, nested: Nested, types: Types, direction: str) -> Callable[..., Any]:
+    """Compile `json(message, depth=0)` → the text, or at a depth the dict that is a part of
+    another's. The direction says whether it is an event, with required checks and auto fields, and
+    how its fields are named.
+    """
+    event, proto_names = "_event" in direction, "_proto_names" in direction
+    told = blame.of_message(plan, event, _json_checks(types, proto_names))
+    if plan.proto == ANY:
+        return _whole(lambda found, depth: any_to_json(found, types, depth, proto_names), told)
+    if plan.proto == FIELD_MASK:
+        return _whole(lambda mask, depth: mask_to_json(mask), told)
+    return from_message(plan, direction, _body(nested, types, event, proto_names), told)
+
+
+def write_json_fields(
+    plan: Plan, nested: Nested, types: Types, direction: str
+) -> Callable[..., Any]:
+    """Compile `json_fields(fields)` → the text of an event."""
+    proto_names = "_proto_names" in direction
+    told = blame.of_fields(plan, _json_checks(types, proto_names))
+    return from_fields(plan, direction, _body(nested, types, True, proto_names), told)
+
+
+def _whole(write: Callable[[Any, int], Any], told: blame.Blame) -> Callable[..., Any]:
+    """Make the function of a message whose JSON is not that of its fields."""
+
+    def to_json(message: Any, depth: int = 0) -> Any:
+        try:
+            found = write(message, depth)
+            return found if depth else orjson.dumps(found, None, OPTIONS)
+        except Exception as error:
+            if depth:
+                raise
+            raise told(message, error) from None
+
+    return to_json
+
+
+def _body(nested: Nested, types: Types, event: bool, proto_names: bool) -> Body:
+    def write(source: Source, plan: Plan) -> None:
+        count_levels(source)
+        one_of_each(source, plan)
+        source.add("__d = {}")
+        writer = _Writer(source, nested, types, event, proto_names)
+        for field in plan.fields:
+            writer.write(field)
+        dumps = source.use("__dumps", orjson.dumps)
+        source.add(f"return __d if __depth else {dumps}(__d, None, {OPTIONS})")
+
+    return write
+
+
+class _Writer:
     """Writes one field's lines: they set its key in `__d`."""
 
-    def __init__(self, source: Source, nested: Nested, types: Types, proto_names: bool) -> None:
-        self.source = source
+    def __init__(
+        self, source: Source, nested: Nested, types: Types, event: bool, proto_names: bool
+    ) -> None:
+        self._source = source
         self._nested = nested
         self._types = types
+        self._event = event
         self._proto_names = proto_names
-        self._oneofs: dict[str, str] = {}
-        source.use("__ValueError", ValueError)
 
-    def flags(self, oneofs: list[str]) -> None:
-        """Write the locals that say that a member of a oneof was seen."""
-        self._oneofs = {oneof: f"__oneof_{index}" for index, oneof in enumerate(oneofs)}
-        for flag in self._oneofs.values():
-            self.source.add(f"{flag} = False")
-
-    def write(self, field: Field, event: bool) -> None:
-        """Write the lines for the field's value, which is in a local of the field's name."""
-        source, name = self.source, field.name
-        key = f"__d[{(field.proto_name if self._proto_names else field.json_name)!r}]"
+    def write(self, field: Field) -> None:
+        """Write the lines for the field's value, which is in a local of its name."""
+        key = f"__d[{field.proto_name if self._proto_names else field.json_name!r}]"
         if field.key is not None:
-            self._checked(name, dict, "__mapped", checks.mapped)
-            value = f"{{{self._key(field.key)}: {self.element(field, '__v')} for __k, __v in {name}.items()}}"
-            source.add(f"if {name}: {key} = {value}")
+            self._many(field, key, dict, checks.mapped)
         elif field.repeated:
-            self._checked(name, list, "__listed", checks.listed)
-            source.add(f"if {name}: {key} = [{self.element(field, '__v')} for __v in {name}]")
+            self._many(field, key, list, checks.listed)
+        elif field.presence:
+            with self._source.block(f"if {field.name} is not None:"):
+                self._source.add(f"{key} = {self._element(field, field.name)}")
+        elif field.kind == "enum":
+            shown = self._enum(field, field.name, {0: None})
+            self._source.add(f"if (__v := {shown}) is not None: {key} = __v")
         else:
-            with source.block(f"if {self._present(field)}:"):
-                if field.oneof is not None:
-                    flag = self._oneofs[field.oneof]
-                    source.add(f'if {flag}: raise __ValueError("oneof")', f"{flag} = True")
-                source.add(f"{key} = {self.element(field, name)}")
-        if event and field.auto is not None:
-            fill = (
-                source.use("__new_uuid", new_uuid)
-                if field.auto == "uuid"
-                else source.use("__now", now_json)
+            self._implicit(field, key)
+        self._otherwise(field, key)
+
+    def _otherwise(self, field: Field, key: str) -> None:
+        """Write what an event does with a field that is not set."""
+        if not self._event:
+            return
+        if field.auto == "uuid":
+            self._source.add(f"else: {key} = {self._source.use('__uuid', new_uuid)}()")
+        elif field.auto == "now":
+            now_ = self._source.use("__now", now)
+            self._source.add(
+                f"else: {key} = {self._source.use('__timestamp', json_out.timestamp)}({now_}())"
             )
-            source.add(f"else: {key} = {fill}()")
-        elif event and field.required and field.refusable:
-            source.add('else: raise __ValueError("required")')
+        elif field.required and field.refusable:
+            error = self._source.use("__ValueError", ValueError)
+            self._source.add(f'else: raise {error}("required")')
 
-    def _checked(self, name: str, cls: type, check_name: str, check: object) -> None:
-        exact = self.source.use(f"__{cls.__name__}", cls)
-        check_name = self.source.use(check_name, check)
-        self.source.add(f"if {name}.__class__ is not {exact}: {name} = {check_name}({name})")
+    def _many(self, field: Field, key: str, cls: type, check: Callable[[Any], Any]) -> None:
+        source, name = self._source, field.name
+        with source.block(f"if {name}:"):
+            if field.kind == "message" or field.kind in json_out.NESTED:
+                self._one_by_one(field, key)
+            else:
+                make = entries(field) if field.key is not None else elements(field)
+                source.add(f"{key} = {source.use(f'__many_{field.number}', make)}({name})")
+        checked = source.use(f"__{check.__name__}", check)
+        exact = source.use(f"__{cls.__name__}", cls)
+        source.add(f"elif {name}.__class__ is not {exact}: {checked}({name})")
 
-    def _present(self, field: Field) -> str:
-        """An expression: whether the field has a value to show. What is no value at all counts as
-        one and fails later.
-        """
-        source, name = self.source, field.name
-        if field.presence:
-            return f"{name} is not None"
-        if field.kind == "enum":
-            enumerated = source.use("__enumerated", checks.enumerated)
-            cls = source.use(f"__{name}_class", field.cls)
-            return f"{name} != 0 or {enumerated}({name}, {cls})"
-        scalar = field.scalar
-        assert scalar is not None
-        if scalar.name == "string":
-            return f'{name} != ""'
-        if scalar.name == "bytes":
+    def _one_by_one(self, field: Field, key: str) -> None:
+        source, item = self._source, self._element(field, "__v")
+        if field.key is None:
+            source.add(f"__many = {key} = []")
+            listed = source.use("__listed", checks.listed)
+            with source.block(f"for __v in {listed}({field.name}):"):
+                source.add(f"__many.append({item})")
+        else:
+            source.add(f"__many = {key} = {{}}")
+            mapped = source.use("__mapped", checks.mapped)
+            text = source.use(f"__key_{field.number}", json_out.key(field.key))
+            with source.block(f"for __k, __v in {mapped}({field.name}).items():"):
+                source.add(f"__many[{text}(__k)] = {item}")
+
+    def _implicit(self, field: Field, key: str) -> None:
+        """A scalar without presence: its default is not shown."""
+        source, name, kind = self._source, field.name, field.kind
+        shown = f"{key} = {self._element(field, name)}"
+        if kind == "string":
+            source.add(f'if {name} != "": {shown}')
+        elif kind == "bytes":
             octets = source.use("__octets", checks.octets)
-            return f"({name} := {octets}({name}))"
-        if scalar.name == "bool":
-            boolean = source.use("__boolean", checks.boolean)
-            return f"{name} is True or {boolean}({name})"
-        if scalar.integer:
-            source.use("__zero", 0)
+            source.add(f"if {name}: {shown}")
+            source.add(
+                f"elif {name}.__class__ is not {source.use('__bytes', bytes)}: {octets}({name})"
+            )
+        elif kind == "bool":
+            source.add(f"if {name} is True: {key} = True")
+            source.add(
+                f"elif {name} is not False: {source.use('__boolean', checks.boolean)}({name})"
+            )
+        elif kind in ("float", "double"):
+            source.use("__zero_float", ZERO)
+            negative = source.use("__negative_zero", json_out.negative_zero)
+            source.add(f"if {name} is not __zero_float and ({name} or {negative}({name})): {shown}")
+        else:
+            source.use("__zero_int", 0)
             source.use("__int", int)
-            integer = source.use("__integer", checks.integer)
-            return f"{name} is not __zero and ({name}.__class__ is __int or ({name} := {integer}({name})))"
-        source.use("__zero_float", ZERO)
-        number = source.use("__number", checks.number)
-        sign = source.use("__copysign", copysign)
-        return f"{name} is not __zero_float and ({number}({name}) != 0 or {sign}(1, {name}) < 0)"
+            exact = f"{name} := {source.use('__integer', checks.integer)}({name})"
+            exact = f"{name} if {name}.__class__ is __int else ({exact})"
+            source.add(f"if {name} is not __zero_int and ({exact}): {shown}")
 
-    def _key(self, key: Scalar) -> str:
-        if key.name == "string":
-            return self._exact("__k", "__str", str, "__text", checks.text)
-        function = self.source.use(f"__{key.name}_key", json_out.map_key(key))
-        return f"{function}(__k)"
-
-    def _exact(self, value: str, cls_name: str, cls: type, check_name: str, check: object) -> str:
-        cls_name, check_name = self.source.use(cls_name, cls), self.source.use(check_name, check)
-        return f"({value} if {value}.__class__ is {cls_name} else {check_name}({value}))"
-
-    def element(self, field: Field, value: str) -> str:
-        """An expression: one element's JSON."""
-        source = self.source
-        if field.kind == "message":
+    def _element(self, field: Field, value: str) -> str:
+        """An expression: one element's JSON. What is common is told apart inline."""
+        source, kind = self._source, field.kind
+        if kind == "message":
             return self._message(field, value)
-        if field.kind == "enum":
-            return self._enum(field, value)
-        if field.kind in json_out.NESTED:
-            function = source.use(f"__{field.name}_json", json_out.NESTED[field.kind])
-            return f"{function}({value}, __depth + 1)"
-        if field.kind in json_out.FLAT:
-            function = source.use(f"__{field.name}_json", json_out.FLAT[field.kind])
-            return f"{function}({value})"
-        assert field.scalar is not None
-        return self._scalar(field.scalar, value)
+        if kind in json_out.NESTED:
+            function = source.use(f"__json_{field.number}", json_out.NESTED[kind])
+            return f"{function}({value}, {LEVEL})"
+        if kind == "enum" and not field.null:
+            return self._enum(field, value, {})
+        function = source.once(f"__json_{field.number}", lambda: json_out.element(field))
+        good = self._good(field.scalar, value)
+        same = f'f"{{{value}}}"' if field.scalar and field.scalar.quoted else value
+        return f"{same} if {good} else {function}({value})" if good else f"{function}({value})"
 
-    def _scalar(self, scalar: Scalar, value: str) -> str:
-        source = self.source
-        if scalar.name == "string":
-            return self._exact(value, "__str", str, "__text", checks.text)
+    def _good(self, scalar: Scalar | None, value: str) -> str:
+        """An expression: whether a value is right, and its own JSON."""
+        source = self._source
+        if scalar is None or scalar.name in ("bytes", "bool", "float"):
+            return ""
+        exact = source.use(f"__{scalar.python.__name__}", scalar.python)
+        good = f"{value}.__class__ is {exact}"
         if scalar.integer:
-            source.use("__int", int)
-            check = source.use("__ranged", ranged)
-            good = f"{value}.__class__ is __int and {scalar.low} <= {value} <= {scalar.high}"
-            number = f"({value} if {good} else {check}({scalar.name!r}, {value}))"
-            return f"{source.use('__str', str)}({number})" if scalar.quoted else number
-        if scalar.name == "double":
-            source.use("__float", float)
-            double = source.use("__double", json_out.double)
-            # NaN and infinities are not their own difference from nothing.
-            return f"({value} if {value}.__class__ is __float and {value} - {value} == 0 else {double}({value}))"
-        function = source.use(f"__{scalar.name}_json", json_out.scalar(scalar))
-        return f"{function}({value})"
+            return f"{good} and {scalar.low} <= {value} <= {scalar.high}"
+        # NaN and infinities are not their own difference from nothing.
+        return f"{good} and {value} - {value} == 0" if scalar.name == "double" else good
 
-    def _enum(self, field: Field, value: str) -> str:
-        source = self.source
-        cls = source.use(f"__{field.name}_class", field.cls)
+    def _enum(self, field: Field, value: str, besides: Mapping[int, Any]) -> str:
+        source = self._source
+        cls = source.use(f"__class_{field.number}", field.cls)
         enumerated = source.use("__enumerated", checks.enumerated)
-        number = f"{value} if {value}.__class__ is {cls} else {enumerated}({value}, {cls})"
-        if field.null:
-            return f"(None if {enumerated}({value}, {cls}) is not None else None)"
-        names = source.use(f"__{field.name}_names", EnumNames(field.cls))
-        return f"{names}[{number}]"
+        names = source.once(
+            f"__names_{field.number}", lambda: EnumNames(field.cls, besides)
+        )
+        return f"{names}[{value} if {value}.__class__ is {cls} else {enumerated}({value}, {cls})]"
 
     def _message(self, field: Field, value: str) -> str:
-        source = self.source
-        cls = source.use(f"__{field.name}_class", field.cls)
+        source = self._source
+        cls = source.use(f"__class_{field.number}", field.cls)
         instance = source.use("__instance", checks.instance)
         checked = f"{value} if {value}.__class__ is {cls} else {instance}({value}, {cls})"
         if field.cls.__proto__ == ANY:
-            source.use("__types", self._types)
-            function = source.use("__any", any_to_json)
-            return f"{function}({checked}, __types, __depth + 1, {self._proto_names})"
-        if field.cls.__proto__ == FIELD_MASK:
-            return f"{source.use('__mask', mask_to_json)}({checked})"
-        function = source.later(f"__{field.name}_json", lambda: self._nested(field.cls))
-        return f"{function}({checked}, __depth + 1)"
+            # Its class knows only the well-known types; ours knows those of its package.
+            find, function = source.use("__types", self._types), source.use("__any", any_to_json)
+            return f"{function}({checked}, {find}, {LEVEL}, {self._proto_names})"
+        function = source.later(f"__to_json_{field.number}", lambda: self._nested(field.cls))
+        return f"{function}({checked}, {LEVEL})"
+
+
+def _json_checks(types: Types, proto_names: bool) -> Mapping[str, blame.Check]:
+    """Where JSON is narrower than the wire: what blame has to look at besides."""
+
+    def message(value: Any) -> None:
+        if value.__proto__ == ANY:
+            any_to_json(value, types, 0, proto_names)
+        elif value.__proto__ == FIELD_MASK:
+            mask_to_json(value)
+
+    nested = {
+        kind: (lambda value, check=check: check(value, 1))
+        for kind, check in json_out.NESTED.items()
+    }
+    return {**json_out.FLAT, **nested, "message": message}

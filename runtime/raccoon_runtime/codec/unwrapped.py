@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from datetime import datetime
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Union
 
@@ -20,8 +19,9 @@ from .kinds import (
     WRAPPERS,
     Scalar,
 )
-from .times import EPOCH, FIRST_SECOND, LAST_SECOND, duration_parts, timestamp_parts
-from .varints import ENCODERS, varint
+from .tables import integers
+from .time_bytes import duration, timestamp
+from .varints import varint
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -49,49 +49,6 @@ JsonValue: TypeAlias = Union[
 """What a google.protobuf.Value may be."""
 
 _DOUBLE = Struct("<d").pack
-_MASK = 0xFFFFFFFFFFFFFFFF
-
-_seconds: dict[int, bytes] = {}
-"""The seconds of recent timestamps → their field; events come many in a second."""
-
-
-def timestamp(value: Any) -> bytes:
-    """Return the bytes of a Timestamp from an aware datetime."""
-    if value.__class__ is not datetime:
-        return timestamp_bytes(*timestamp_parts(value))
-    since = value - EPOCH
-    seconds = since.days * 86400 + since.seconds
-    head = _seconds.get(seconds)
-    if head is None:
-        if not FIRST_SECOND <= seconds <= LAST_SECOND:
-            raise ValueError("out of range for a Timestamp")
-        if len(_seconds) > 512:
-            _seconds.clear()
-        head = _seconds[seconds] = timestamp_bytes(seconds, 0)
-    nanos = since.microseconds * 1000
-    if nanos < 0x10000000:
-        return head + b"\x10" + varint(nanos) if nanos else head
-    return head + bytes(
-        (
-            16,
-            nanos & 0x7F | 0x80,
-            nanos >> 7 & 0x7F | 0x80,
-            nanos >> 14 & 0x7F | 0x80,
-            nanos >> 21 & 0x7F | 0x80,
-            nanos >> 28,
-        )
-    )
-
-
-def timestamp_bytes(seconds: int, nanos: int) -> bytes:
-    """Return the bytes of a Timestamp, or of a Duration, which has the same fields."""
-    head = b"\x08" + varint(seconds & _MASK) if seconds else b""
-    return head + b"\x10" + varint(nanos & _MASK) if nanos else head
-
-
-def duration(value: Any) -> bytes:
-    """Return the bytes of a Duration from a timedelta."""
-    return timestamp_bytes(*duration_parts(value))
 
 
 def sized(tag: bytes, body: bytes) -> bytes:
@@ -112,8 +69,8 @@ def wrapper(scalar: Scalar) -> Callable[[Any], bytes]:
         check = integer if scalar.integer else number
         tag = b"\x09" if scalar.wire == FIXED64 else b"\x0d"
         return lambda value: b"" if (body := pack(check(value))) == zero else tag + body
-    encode = ENCODERS[scalar.name]
-    return lambda value: b"" if (body := encode(value)) == b"\x00" else b"\x08" + body
+    numbers = integers(scalar.name, b"\x08", implicit=True)
+    return lambda value: numbers[integer(value)]
 
 
 def _bool_value(value: Any) -> bytes:

@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
+
 from . import blame, json_out
 from .anys import Types, any_to_json, mask_to_json, types_of, unwrapped_to_json
 from .codec import of
-from .enums import EnumNames
+from .json_out import OPTIONS
 from .kinds import ANY, FIELD_MASK, UNWRAPPED, Scalar
 from .plan import Field, plan_of
 
@@ -21,10 +23,11 @@ def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) ->
     With `defaults` what is not set is there too: a field with presence as None.
     """
     if not python and not defaults:
-        return of(type(message)).json_dict(proto_names)(message)
+        return orjson.loads(of(type(message)).to_json(proto_names)(message))
     values = _Values(types_of(type(message), of), python, proto_names, defaults)
     try:
-        return values.message(message)
+        found = values.message(message)
+        return found if python else orjson.loads(orjson.dumps(found, None, OPTIONS))
     except (TypeError, ValueError, AttributeError) as error:
         raise blame.of_message(plan_of(type(message)), False)(message, error) from None
 
@@ -32,7 +35,8 @@ def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) ->
 def dump_json(message: Any, *, indent: int | str | None, proto_names: bool, defaults: bool) -> str:
     """Return a message as ProtoJSON; `indent` is that of `json.dumps`."""
     if indent is None and not defaults:
-        return of(type(message)).to_json(message, proto_names=proto_names).decode()
+        text: bytes = of(type(message)).to_json(proto_names)(message)
+        return text.decode()
     found = to_dict(message, python=False, proto_names=proto_names, defaults=defaults)
     compact = (",", ":") if indent is None else None
     return json.dumps(found, indent=indent, separators=compact, ensure_ascii=False)
@@ -69,16 +73,13 @@ class _Values:
         return self._element(field, value, depth)
 
     def _key(self, kind: Scalar, key: Any) -> Any:
-        return key if self._python else json_out.map_key(kind)(key)
+        return key if self._python else json_out.key(kind)(key)
 
     def _element(self, field: Field, value: Any, depth: int) -> Any:
         if field.kind == "message":
             return self.message(value, depth + 1)
         if self._python:
             return value
-        if field.kind == "enum":
-            return None if field.null else EnumNames(field.cls)[value]
         if field.kind in UNWRAPPED:
             return unwrapped_to_json(field.kind, value, depth + 1)
-        assert field.scalar is not None
-        return json_out.scalar(field.scalar)(value)
+        return json_out.element(field)(value)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import NoReturn
 
 from .kinds import END_GROUP, FIXED32, FIXED64, MAX_DEPTH, SIZED, START_GROUP, VARINT
-from .varints import varint
+from .varints import UNSIGNED
 
 
 def truncated() -> NoReturn:
@@ -20,16 +20,22 @@ def too_deep() -> NoReturn:
 def read_varint(data: bytes, pos: int) -> tuple[int, int]:
     """Return the varint at `pos`, below 2**64, and the position behind it."""
     byte = data[pos]
+    if byte < 0x80:
+        return byte, pos + 1
     value = byte & 0x7F
-    shift = 7
-    while byte > 0x7F:
-        pos += 1
+    byte = data[pos + 1]
+    if byte < 0x80:
+        return value | byte << 7, pos + 2
+    value |= (byte & 0x7F) << 7
+    pos, shift = pos + 2, 14
+    while shift < 70:
         byte = data[pos]
+        pos += 1
         value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & UNSIGNED, pos
         shift += 7
-        if shift > 70:
-            raise ValueError("a varint longer than ten bytes")
-    return value & 0xFFFFFFFFFFFFFFFF, pos + 1
+    raise ValueError("a varint longer than ten bytes")
 
 
 def read_tag(data: bytes, pos: int) -> tuple[int, int]:
@@ -76,29 +82,25 @@ def _skip_group(data: bytes, pos: int, tag: int, depth: int) -> int:
     return pos
 
 
-def skip_field(data: bytes, pos: int, end: int, known: Container[int], depth: int) -> int:
-    """Return the position behind the unknown field at `pos`; -1 when it is a known one whose tag is
-    spelled too long.
+class Overlong(ValueError):
+    """A tag that is known, in another spelling than the shortest."""
+
+
+def skip_unknown(data: bytes, pos: int, end: int, known: Container[int], depth: int) -> int:
+    """Return the position behind the unknown fields at `pos`, of which there is at least one; an
+    Overlong when the first of them is a known one after all.
     """
-    tag, behind = read_tag(data, pos)
-    if tag in known:
-        return -1
-    stop = skip_value(data, behind, tag, depth)
-    if stop > end:
-        truncated()
-    return stop
-
-
-def plain_tags(data: bytes, pos: int, end: int, depth: int) -> bytes:
-    """Return the fields of a message with every tag in its shortest form."""
-    parts: list[bytes] = []
+    first = pos
     while pos < end:
         tag, behind = read_tag(data, pos)
+        if tag in known:
+            if pos == first:
+                raise Overlong("a tag that is spelled too long")
+            break
         pos = skip_value(data, behind, tag, depth)
         if pos > end:
             truncated()
-        parts += varint(tag), data[behind:pos]
-    return b"".join(parts)
+    return pos
 
 
 def read_packed(data: bytes, pos: int, stop: int) -> list[int]:
@@ -117,3 +119,23 @@ def read_packed(data: bytes, pos: int, stop: int) -> list[int]:
             value, at = read_varint(chunk, at - 1)
         values.append(value)
     return values
+
+
+def fields(data: bytes, pos: int, end: int, depth: int = 0) -> Iterator[tuple[int, int, int, int]]:
+    """Yield each field's tag, the start of its value (behind a length), the value's end, and its
+    varint if it is one.
+    """
+    while pos < end:
+        tag, pos = read_tag(data, pos)
+        value = 0
+        stop = skip_value(data, pos, tag, depth)
+        if stop > end or stop > len(data):
+            truncated()
+        if tag & 7 == VARINT:
+            value, _ = read_varint(data, pos)
+        elif tag & 7 == SIZED:
+            _, pos = read_varint(data, pos)
+        yield tag, pos, stop, value
+        pos = stop
+    if pos != end:
+        truncated()
