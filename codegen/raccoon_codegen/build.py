@@ -105,8 +105,7 @@ def _by_file(needed: Iterable[Type], schema: Schema) -> dict[File, list[Type]]:
 
 def _foreign(types: Iterable[Type], needed: dict[Type, frozenset[Type]]) -> set[Type]:
     """What these types of one file name of other files."""
-    named = {other for type in types for other in needed[type]}
-    return {other for other in named if other.file not in {t.file for t in types}}
+    return {other for type in types for other in needed[type] if other.file is not type.file}
 
 
 def _check_extensions(schema: Schema) -> None:
