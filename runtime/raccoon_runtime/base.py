@@ -57,7 +57,8 @@ class EventMethods(Generic[R]):
     def event_class(cls, event_type: str, /) -> type[Message]:
         """Return the class of an event type, for who reads events; KeyError when there is none."""
         module, _, name = cls._events[event_type].partition(":")
-        found: Any = importlib.import_module(module, cls._package)
+        with process.undivided():
+            found: Any = importlib.import_module(module, cls._package)
         for part in name.split("."):
             found = getattr(found, part)
         return cast("type[Message]", found)

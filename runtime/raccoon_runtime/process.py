@@ -10,6 +10,7 @@ import contextlib
 import functools
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator
 from weakref import WeakSet
 
@@ -18,7 +19,7 @@ _lock = threading.RLock()
 _inherited: list[object] = []
 _private: set[int] = set()
 _ours: WeakSet[object] = WeakSet()
-_busy: set[int] = set()
+_busy: Counter[int] = Counter()
 _quiet = threading.Condition()
 _PATIENCE = 5.0  # seconds for which a fork waits for a thread that is held up
 
@@ -57,30 +58,39 @@ def _keeper() -> Callable[[object], object]:
 
 def leave_to_parent(thing: object) -> None:
     """Have a fork's child leave this alone, should it be there still."""
-    _keeper()  # imported now, for the child must not
+    with undivided():
+        _keeper()  # imports, which the child must not
     _ours.add(thing)
 
 
 @contextlib.contextmanager
 def undivided() -> Generator[None]:
-    """Let no fork come in between: a C library's own locks would stay held in the child for ever.
+    """Let no fork come in between: a C library's own locks, or those of an import, would stay held
+    in the child for ever.
 
     A fork of another thread waits for the end of this, for five seconds at most.
     """
     me = threading.get_ident()
     with _quiet:
-        _busy.add(me)
+        _busy[me] += 1
     try:
         yield
     finally:
         with _quiet:
-            _busy.discard(me)
+            depth = _busy.pop(me, 0) - 1
+            if depth > 0:
+                _busy[me] = depth
             _quiet.notify_all()
+
+
+def _others_busy() -> bool:
+    me = threading.get_ident()
+    return any(thread != me for thread in _busy)
 
 
 def _before_fork() -> None:
     _quiet.acquire()
-    _quiet.wait_for(lambda: not _busy - {threading.get_ident()}, _PATIENCE)
+    _quiet.wait_for(lambda: not _others_busy(), _PATIENCE)
 
 
 def _after_fork() -> None:

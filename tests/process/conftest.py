@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,6 +56,7 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
+            start_new_session=True,  # so that its children end with it when a test fails
         )
 
     def says(self, word: str) -> None:
@@ -73,18 +76,28 @@ class Program:
     def send_signal(self, number: int = signal.SIGTERM) -> None:
         self._process.send_signal(number)
 
+    def insist(self, number: int, patience: float = PATIENCE) -> Finished:
+        """Send a signal again and again until it ends: two that come at once count as one."""
+        end = time.monotonic() + patience
+        while self._process.poll() is None and time.monotonic() < end:
+            self._process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.2)
+        return self.finish(0.1)
+
     def finish(self, patience: float = PATIENCE) -> Finished:
         """Wait for its end; one that does not come fails the test."""
         try:
             out, err = self._process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGABRT)
+            os.killpg(self._process.pid, signal.SIGABRT)
             out, err = self._process.communicate()
             raise AssertionError(f"it did not end: {out}{err}") from None
         return Finished(self._process.returncode, out, err)
 
     def kill(self) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
 

@@ -8,7 +8,7 @@ import socket
 import pytest
 from raccoon_runtime.collector import Collector
 
-from .conftest import Finished, Program, Run, numbered, stored
+from .conftest import Run, numbered, stored
 
 URLS = pytest.mark.parametrize("scheme", ["ws", "rest", "grpc"])
 
@@ -218,19 +218,8 @@ def test_a_second_interrupt_does_not_wait(start: Run) -> None:
     program = SYNC + "print('ready')\ntime.sleep(60)"
     running = start(program, RACCOON_URL=nobody())
     running.says("ready")
-    running.send_signal(signal.SIGINT)
-    # It is in the ten seconds of the close now, sooner or later.
-    ended = _interrupt_until_it_ends(running)
+    ended = running.insist(signal.SIGINT, patience=8)
     assert "before 200 events were acknowledged" in ended.stderr
-
-
-def _interrupt_until_it_ends(running: Program) -> Finished:
-    while True:
-        try:
-            running._process.wait(0.3)
-            return running.finish()
-        except Exception:
-            running.send_signal(signal.SIGINT)
 
 
 def test_exit_at_once_is_at_once(start: Run) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
-from .. import telemetry
+from .. import process, telemetry
 from ..deadline import deadline
 from ..envelope import Ack
 from ..errors import DroppedError, SendError, SendTimeoutError, UndeliveredError
@@ -99,10 +99,11 @@ class Delivery:
     def bind(self) -> None:
         """Live on the running loop; what was accepted before goes out."""
         if self.handle.bind():
-            hold(self)
-            self._observe()
-            if self._spool is not None:
-                self._spool.start()
+            with process.undivided():  # some of what it needs is imported only now
+                hold(self)
+                self._observe()
+                if self._spool is not None:
+                    self._spool.start()
             if self._queue:
                 self._window.wake()
 
