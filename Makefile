@@ -15,7 +15,7 @@ endif
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop conformance check format generate bench bench-generate clean
+.PHONY: help setup demo test faults soak interop conformance check format generate bench bench-generate clean
 
 help: ## what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,14 @@ demo: $(VENV)/.product ## schemas in, acknowledged events out, over every transp
 
 test: $(VENV)/.dev ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
+
+# SHORT=1 for the short form; ARGS for the rest (--only WORDS, --over TRANSPORT, --jobs N).
+faults: $(VENV)/.dev ## the fault matrix, every row; SHORT=1 takes two minutes; RACCOON_BIN=/path for a real server
+	@$(BIN)/python -m tests.faults $(if $(SHORT),--short) $(ARGS)
+
+MINUTES ?= 10
+soak: $(VENV)/.dev ## load and random faults together, over all transports, for MINUTES=n
+	@$(BIN)/python -m tests.faults --only soak --jobs 3 --minutes $(MINUTES) $(ARGS)
 
 interop: $(VENV)/.dev ## the wire suite; RACCOON_HTTP=http://host:port RACCOON_GRPC=host:port for a real server
 	$(BIN)/python -m pytest tests/interop $(ARGS)

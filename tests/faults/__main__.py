@@ -1,6 +1,6 @@
 """Runs the matrix: each cell in a process of its own, and the table at the end.
 
-    python -m tests.faults [--short] [--only WORDS] [--jobs N] [--sabotage]
+    python -m tests.faults [--short] [--only WORDS] [--jobs N] [--minutes N] [--sabotage]
 
 Exit codes: 0 all is well, 1 a promise was broken. With --sabotage the ledgers lie, and it is the
 other way round: every cell has to notice. RACCOON_BIN names a real server to run against.
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--only", default="", metavar="WORDS", help="rows whose name holds this")
     made.add_argument("--over", default="", metavar="TRANSPORT", help="over this one only")
     made.add_argument("--jobs", type=int, default=2, metavar="N", help="rows side by side")
+    made.add_argument("--minutes", type=float, default=0, help="how long rows go on that can")
     made.add_argument("--sabotage", action="store_true", help="let the ledgers lie")
     made.add_argument("--cell", help=argparse.SUPPRESS)
     return made
@@ -57,7 +58,13 @@ def _one(chosen: Sequence[Cell], options: argparse.Namespace) -> int:
     directory = Path(tempfile.mkdtemp(prefix="raccoon-faults-"))
     try:
         result = asyncio.run(
-            run_cell(cell, directory, short=options.short, sabotage=options.sabotage)
+            run_cell(
+                cell,
+                directory,
+                short=options.short,
+                sabotage=options.sabotage,
+                minutes=options.minutes,
+            )
         )
         print(result.to_json(), flush=True)
     finally:
@@ -83,12 +90,15 @@ async def _all(chosen: Sequence[Cell], options: argparse.Namespace) -> list[Resu
 async def _apart(cell: Cell, options: argparse.Namespace) -> Result:
     """Run a cell in a process of its own, so that nothing of another is in its memory."""
     command = [sys.executable, "-m", "tests.faults", "--cell", str(cell)]
+    command += ["--minutes", str(options.minutes)]
     command += [f"--{name}" for name in ("short", "sabotage") if getattr(options, name)]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(), cell.row.limit + GRACE)
+        out, err = await asyncio.wait_for(
+            process.communicate(), cell.row.limit + 60 * options.minutes + GRACE
+        )
     except (asyncio.TimeoutError, TimeoutError):
         process.kill()
         return Result(cell.row.name, cell.transport, misses=["its process hung, and was killed"])

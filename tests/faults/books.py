@@ -5,7 +5,7 @@ Pure: it is given the books and the ledger, so that its own tests can hand it bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from raccoon_runtime import Ack, SendError, UndeliveredError
@@ -70,12 +70,13 @@ class Expected:
 
     `failures` have to fail, each with that error. With `hands_back` an event may come back from
     `close()`; with `loses` (the server acknowledges before it publishes) a delivered event may be
-    missing, and is counted only.
+    missing, and is counted only. `damaged` lay in a file that was damaged: they may be missing.
     """
 
     failures: Mapping[int, type[SendError]] = field(default_factory=dict)
     hands_back: bool = False
     loses: bool = False
+    damaged: Set[int] = frozenset()
 
 
 @dataclass
@@ -121,7 +122,7 @@ def _lost(
     """Return in which way an event was lost, or None."""
     copies, due = ledger.get(number, ()), expected.failures.get(number)
     if outcome is None:
-        return "in limbo, without an outcome"
+        return None if number in expected.damaged else "in limbo, without an outcome"
     if isinstance(outcome, Ack):
         if due is not None:
             return f"acknowledged, where {due.__name__} was due"

@@ -47,13 +47,17 @@ class Run:
         self.transport = transport
         self.server = server
         self.directory = directory
+        self.journal = directory / "journal.jsonl"
+        """Where programs write down what was accepted and acknowledged."""
         self.short = short
+        self.minutes = 0.0
+        """How long to go on, where a row can; 0 leaves it to the row."""
         self.patience = 60.0
         """How long what is pending at the end may take, in seconds."""
         self.expected = Expected()
         # A first client imports its transport's libraries: a program's start, not a fault's doing.
         AsyncClient.connect(server.url(transport))
-        self.watch = Watch()
+        self.watch = Watch(lambda: server.starting)
         self.notes: list[str] = []
         self.books: list[Books] = []
         self.snapshots: list[Snapshots] = []

@@ -59,7 +59,7 @@ class RaccoonServer:
 
     def __init__(self, binary: str, log: Path, *, event_ack: int = 1, dedup: bool = False) -> None:
         self._log = log
-        self._http, self._grpc = _free_port(), _free_port()
+        self._http, self._grpc = free_port(), free_port()
         self._command = [binary, "server", "--publisher.type", "log"]
         self._command += ["--server.websocket.conn.id.header", "X-User-ID"]
         self._command += ["--event.ack", str(event_ack)]
@@ -130,7 +130,7 @@ class Server:
     is_real: ClassVar[bool] = REAL in os.environ
 
     def __init__(self, directory: Path, *, event_ack: int = 1, dedup: bool = False) -> None:
-        self.runs = False
+        self.runs = self.starting = False
         self._process: Process = self._made(directory, event_ack, dedup)
 
     def _made(self, directory: Path, event_ack: int, dedup: bool) -> Process:
@@ -160,8 +160,9 @@ class Server:
 
     async def start(self) -> None:
         """Start it, again on the same ports, and return when it listens."""
+        self.starting = True
         await asyncio.to_thread(self._process.start)
-        self.runs = True
+        self.starting, self.runs = False, True
 
     async def stop(self) -> None:
         """Stop it by SIGTERM."""
@@ -195,6 +196,7 @@ class Server:
             await self.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

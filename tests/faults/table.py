@@ -41,8 +41,9 @@ class Result:
 
 
 COLUMNS = (
-    "row", "over", "events", "lost", "dup flagged", "unflagged", "recovery s", "hold ms", "MB", "s", ""
-)  # fmt: skip
+    *("row", "over", "events", "lost", "dup flagged", "unflagged"),
+    *("recovery s", "hold ms", "MB", "s", ""),
+)
 
 
 def lines(results: Sequence[Result]) -> list[str]:

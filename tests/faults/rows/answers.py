@@ -78,7 +78,7 @@ async def acks_of_unknown_requests(run: Run) -> None:
 
 
 @row(WS, dedup=True)
-async def OK_and_later_code_3(run: Run) -> None:  # noqa: N802  # a code's name
+async def OK_and_later_code_3(run: Run) -> None:
     await run.server.add(LateError())
     client = run.connect(**MANY)
     await run.submit(client, run.either(2000, 20_000))

@@ -27,7 +27,7 @@ async def server_starts_late(run: Run) -> None:
 
 
 @row(real=True, patient=True, limit=240)
-async def black_hole_by_SIGSTOP(run: Run) -> None:  # noqa: N802  # a signal's name
+async def black_hole_by_SIGSTOP(run: Run) -> None:
     client = run.connect(**run.either(SWIFT, {}))
     await run.submit(client, 100)
     await client.flush()
@@ -132,7 +132,7 @@ async def too_many_connections(run: Run) -> None:
 
 
 @row(WS)
-async def PROTO_refusal_to_a_JSON_client(run: Run) -> None:  # noqa: N802  # a wire's name
+async def PROTO_refusal_to_a_JSON_client(run: Run) -> None:
     await run.server.add(Taken(times=2), Full(times=2))
     client = run.connect(wire="json")
     await run.submit(client, 100)

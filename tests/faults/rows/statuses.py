@@ -30,29 +30,29 @@ async def _asked_to_wait(run: Run, header: str, least: float, most: float) -> No
 
 
 @row(REST)
-async def status_429_with_Retry_After_0(run: Run) -> None:  # noqa: N802  # a header's name
+async def status_429_with_Retry_After_0(run: Run) -> None:
     await _asked_to_wait(run, "0", 0.0, 1.0)
 
 
 @row(REST)
-async def status_429_with_Retry_After_in_seconds(run: Run) -> None:  # noqa: N802
+async def status_429_with_Retry_After_in_seconds(run: Run) -> None:
     await _asked_to_wait(run, "1", 1.0, 2.0)
 
 
 @row(REST)
-async def status_429_with_Retry_After_as_a_date(run: Run) -> None:  # noqa: N802
+async def status_429_with_Retry_After_as_a_date(run: Run) -> None:
     # A date has no fractions, so it may be up to a second nearer.
     await _asked_to_wait(run, email.utils.formatdate(time.time() + 2, usegmt=True), 0.5, 3.0)
 
 
 @row(REST)
-async def status_429_with_junk_in_Retry_After(run: Run) -> None:  # noqa: N802
+async def status_429_with_junk_in_Retry_After(run: Run) -> None:
     for junk in ("1e9", "soon", "-5", "9" * 400 + "x"):
         await _asked_to_wait(run, junk, 0.0, 1.0)
 
 
 @row(REST, patient=True, limit=400, only_full=True)
-async def status_429_with_Retry_After_without_end(run: Run) -> None:  # noqa: N802
+async def status_429_with_Retry_After_without_end(run: Run) -> None:
     """It is clamped to 300 s."""
     run.patience = 310
     client = run.connect(retry_budget=900)
@@ -66,7 +66,7 @@ async def status_429_with_Retry_After_without_end(run: Run) -> None:  # noqa: N8
 
 
 @row(REST)
-async def closing_does_not_wait_for_Retry_After(run: Run) -> None:  # noqa: N802
+async def closing_does_not_wait_for_Retry_After(run: Run) -> None:
     client = run.connect()
     await run.server.add(HttpStatus(429, headers={"Retry-After": "999999999"}, times=1))
     await run.submit(client, 10)
@@ -78,7 +78,7 @@ async def closing_does_not_wait_for_Retry_After(run: Run) -> None:  # noqa: N802
 
 
 @row(REST)
-async def status_502_with_HTML(run: Run) -> None:  # noqa: N802
+async def status_502_with_HTML(run: Run) -> None:
     """Before publishing, and after it: a proxy lost the answer."""
     client = run.connect(batch_events=10)
     headers = {"Content-Type": "text/html"}
@@ -97,7 +97,7 @@ async def status_413_from_a_proxy(run: Run) -> None:
 
 
 @row(GRPC)
-async def GOAWAY_in_mid_call(run: Run) -> None:  # noqa: N802  # a frame's name
+async def GOAWAY_in_mid_call(run: Run) -> None:
     client = run.connect(batch_events=10)
     for _ in range(run.either(5, 50)):
         await run.server.add(GoAway(times=1))
@@ -106,7 +106,7 @@ async def GOAWAY_in_mid_call(run: Run) -> None:  # noqa: N802  # a frame's name
 
 
 @row(GRPC)
-async def DEADLINE_EXCEEDED(run: Run) -> None:  # noqa: N802  # a status's name
+async def DEADLINE_EXCEEDED(run: Run) -> None:
     """By the server's word, and by the client's own clock."""
     client = run.connect(batch_events=10, ack_timeout=0.4)
     for published in (True, False) * run.either(1, 10):
@@ -118,8 +118,8 @@ async def DEADLINE_EXCEEDED(run: Run) -> None:  # noqa: N802  # a status's name
         await client.flush(30)
 
 
-@row(GRPC, real=True, ceiling=50 + 64)
-async def request_above_4_MiB(run: Run) -> None:  # noqa: N802  # a unit's name
+@row(GRPC, real=True, ceiling=50 + 40 + 60)  # the events, and four requests in three copies
+async def request_above_4_MiB(run: Run) -> None:
     """RESOURCE_EXHAUSTED: the batch is cut until its parts fit."""
-    client = run.connect(batch_bytes=16 << 20, linger=0.2)
+    client = run.connect(batch_bytes=5 << 20, linger=0.2)
     await run.submit(client, run.either(40, 200), size=200_000)
