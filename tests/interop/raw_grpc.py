@@ -13,6 +13,7 @@ import h2.config
 import h2.connection
 import h2.events
 from grpclib import Status
+from hyperframe.frame import Frame, GoAwayFrame
 
 from .raw import PATIENCE, Severed
 
@@ -78,8 +79,9 @@ class Connection:
         self.protocol = h2.connection.H2Connection(config)
         self.protocol.initiate_connection()
         self.pongs = 0
-        self.going: tuple[int, bytes] | None = None
-        """The GOAWAY's error code and words, when there was one."""
+        self.going: list[tuple[int, int, bytes]] = []
+        """Error code, last stream and words of each GOAWAY."""
+        self._left = b""
         self.flush()
 
     def flush(self) -> None:
@@ -94,16 +96,32 @@ class Connection:
             raise Severed from error
         if not data:
             raise Severed
-        found = self.protocol.receive_data(data)
+        found = self.protocol.receive_data(self._without_goaway(data))
         for event in found:
             if isinstance(event, h2.events.PingAckReceived):
                 self.pongs += 1
-            elif isinstance(event, h2.events.ConnectionTerminated):
-                self.going = int(event.error_code or 0), event.additional_data or b""
-            elif isinstance(event, h2.events.DataReceived) and self.going is None:
+            elif isinstance(event, h2.events.DataReceived):
                 size = event.flow_controlled_length or 0
                 self.protocol.acknowledge_received_data(size, event.stream_id)
         self.flush()
+        return found
+
+    def _without_goaway(self, data: bytes) -> bytes:
+        """Take a GOAWAY out of what came: h2 would have no more to do with the connection, where
+        other clients let their calls finish.
+        """
+        self._left += data
+        found = b""
+        while len(self._left) >= 9:
+            frame, size = Frame.parse_frame_header(memoryview(self._left[:9]))
+            if len(self._left) < 9 + size:
+                break
+            whole, self._left = self._left[: 9 + size], self._left[9 + size :]
+            if isinstance(frame, GoAwayFrame):
+                frame.parse_body(memoryview(whole[9:]))
+                self.going.append((frame.error_code, frame.last_stream_id, frame.additional_data))
+            else:
+                found += whole
         return found
 
     async def call(

@@ -258,7 +258,7 @@ async def test_pings_too_close_together_end_the_connection(server: Server) -> No
         with pytest.raises(raw.Severed):
             while True:
                 await connection.events()
-        assert connection.going == (11, b"too_many_pings")  # ENHANCE_YOUR_CALM
+        assert connection.going == [(11, 0, b"too_many_pings")]  # ENHANCE_YOUR_CALM
         assert connection.pongs >= 3
 
 
@@ -268,7 +268,7 @@ async def test_pings_between_answers_are_welcome(server: Server) -> None:
             connection.protocol.ping(b"12345678")
             assert_good(await connection.call(message(proto("g")), metadata()))
         assert connection.pongs == 8
-        assert connection.going is None
+        assert connection.going == []
 
 
 async def test_http_1_gets_no_answer_of_its_own(server: Server) -> None:

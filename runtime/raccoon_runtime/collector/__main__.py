@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from .control import Control
 from .ledger import Stored
 from .schemas import from_package, from_schemas
 from .settings import SettingsKeywords
+from .sockets import AddressError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,9 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0
     except (ConfigError, OSError) as error:
-        print(f"raccoon-collector: {console.safe(str(error))}", file=sys.stderr)
+        print(f"raccoon-collector: {console.safe(_told(error))}", file=sys.stderr)
         return 2
     return 0
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, AddressError) and error.errno == errno.EADDRINUSE:
+        return f"{error}; another port: --http-port, --grpc-port (0 is any that is free)"
+    return str(error)
 
 
 class _Command:

@@ -51,25 +51,26 @@ FAULTS: dict[str, type[Fault]] = {
     )
 }
 
-# What JSON holds for each field; `code` and a gRPC `status` are names, looked up below.
+# Of what type each field is.
 KINDS: dict[str, type | tuple[type, ...]] = {
     "times": int,
     "transport": str,
     "type": str,
-    "containing": str,
+    "containing": bytes,
     "identity": str,
     "published": bool,
     "reset": bool,
-    "status": (int, str),
+    "status": int,
     "body": str,
     "headers": dict,
     "message": str,
     "reason": str,
-    "code": str,
+    "code": Code,
     "req_guid": str,
     "seconds": (int, float),
     "hold": int,
 }
+TRANSPORTS = ("ws", "rest", "grpc")
 
 
 class ControlError(ValueError):
@@ -125,6 +126,7 @@ class Control:
         self._collector.faults.clear()
 
     def _sever(self, reset: bool = False) -> None:
+        _check("reset", reset)
         self._collector.sever(reset=reset)
 
     def _stats(self) -> dict[str, object]:
@@ -156,9 +158,6 @@ def decode(found: dict[str, Any]) -> Fault:
     kind = FAULTS.get(fields.pop("fault", ""))
     if kind is None:
         raise ControlError(f"no such fault; there are {', '.join(FAULTS)}")
-    for name, value in fields.items():
-        if not isinstance(value, KINDS.get(name, object)):
-            raise ControlError(f"{kind.__name__}: {name} cannot be {value!r}")
     try:
         if "containing" in fields:
             fields["containing"] = fields["containing"].encode()
@@ -166,6 +165,14 @@ def decode(found: dict[str, Any]) -> Fault:
             fields["code"] = Code[fields["code"]]
         if kind is faults.GrpcStatus:
             fields["status"] = Status[fields["status"]]
+        for name, value in fields.items():
+            _check(name, value)
         return kind(**fields)
     except (AttributeError, KeyError, TypeError) as error:
         raise ControlError(f"{kind.__name__}: {error}") from error
+
+
+def _check(name: str, value: object) -> None:
+    fits = isinstance(value, (KINDS.get(name, object), Status))
+    if not fits or (name == "transport" and value not in TRANSPORTS):
+        raise TypeError(f"{name} cannot be {value!r}")

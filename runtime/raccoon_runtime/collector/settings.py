@@ -61,7 +61,7 @@ class Settings:
             raise ConfigError("a header's name belongs here", argument="identity_header")
         if self.keep is not None and self.keep < 0:
             raise ConfigError("0 or more", argument="keep")
-        for name in ("ping_interval", "pong_timeout"):
+        for name in ("ping_interval", "pong_timeout", "max_connections", "max_grpc_bytes"):
             if getattr(self, name) <= 0:
                 raise ConfigError("above 0", argument=name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from typing import cast
@@ -21,9 +22,11 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        # A gaierror's number is not errno's.
-        told = f"cannot listen on {host}:{port}: {error.strerror or error}"
-        raise AddressError(error.errno, told) from error
+        # `create_server` adds the address to the words; a gaierror's number is not errno's.
+        why = (
+            error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        )
+        raise AddressError(error.errno, f"cannot listen on {host}:{port}: {why}") from error
 
 
 def reset(transport: asyncio.BaseTransport | None) -> None:
