@@ -88,11 +88,16 @@ def base64(value: Any) -> str:
     return b2a_base64(octets(value), newline=False).decode("ascii")
 
 
-def whole(scalar: Scalar) -> Json:
-    """Return the function that gives an integer: as a string where it has more than 32 bits."""
-    if scalar.quoted:
-        return lambda value: str(ranged(scalar, value))
-    return partial(ranged, scalar)
+WHOLE: dict[str, Callable[[Any], int]] = {
+    name: partial(ranged, scalar) for name, scalar in SCALARS.items() if scalar.integer
+}
+"""Kind → what gives an integer of that kind from what it is."""
+
+
+def quoted(scalar: Scalar) -> Json:
+    """Return the function that gives an integer of more than 32 bits: as a string."""
+    number = WHOLE[scalar.name]
+    return lambda value: str(number(value))
 
 
 def timestamp(value: Any) -> datetime | str:
@@ -167,7 +172,8 @@ def list_value(value: Any, depth: int) -> list[Any]:
 
 
 _SCALARS: dict[str, Json] = {
-    **{name: whole(scalar) for name, scalar in SCALARS.items() if scalar.integer},
+    **WHOLE,
+    **{name: quoted(scalar) for name, scalar in SCALARS.items() if scalar.quoted},
     "double": double,
     "float": single,
     "bool": boolean,
@@ -204,11 +210,43 @@ def _member(field: Field) -> Json:
     return lambda value: names[value if value.__class__ is cls else enumerated(value, cls)]
 
 
+def _texts(values: Any) -> Any:
+    """Return a list of strings as it is; to join them finds out whether they are."""
+    try:
+        "".join(listed(values))
+    except TypeError:
+        return [text(value) for value in listed(values)]
+    return values
+
+
+def _doubles(values: Any) -> Any:
+    """Return a list of floats as it is, where each has a number in JSON."""
+    if [*map(type, listed(values))].count(float) == len(values) and isfinite(sum(values)):
+        return values
+    return [double(value) for value in values]
+
+
+def _text_map(values: Any) -> Any:
+    """Return a map of strings to strings as it is."""
+    try:
+        "".join([*mapped(values), *values.values()])
+    except TypeError:
+        return {text(key): text(value) for key, value in values.items()}
+    return values
+
+
+LISTS: dict[str, Callable[[Any], Any]] = {"string": _texts, "double": _doubles}
+"""Kind → JSON of a list that is not empty, where to look at all of it at once is quicker."""
+
+MAPS: dict[tuple[str, str], Callable[[Any], Any]] = {("string", "string"): _text_map}
+"""Kinds of key and value → JSON of a map that is not empty, likewise."""
+
+
 def key(scalar: Scalar) -> Callable[[Any], str]:
     """Return the function that gives a map key's JSON."""
     if scalar.name == "string":
         return text
     if scalar.name == "bool":
         return lambda value: "true" if boolean(value) else "false"
-    number = _SCALARS[scalar.name]
+    number = WHOLE[scalar.name]
     return lambda value: str(number(value))

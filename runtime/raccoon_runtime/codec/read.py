@@ -162,14 +162,19 @@ def reader(field: Field) -> Reader:
     return read_item if field.kind == VALUE and not field.single else READERS[field.kind]
 
 
-def default_of(source: Source, field: Field) -> str:
-    """An expression: what an element is when the bytes do not say it."""
+def default_of(field: Field) -> Any:
+    """Return what an element is when the bytes do not say it."""
     if field.kind == "enum":
-        return source.use(f"__{field.name}_first", field.cls(0))
+        return field.cls(0)
     scalar = field.scalar or WRAPPERS.get(field.kind)
-    if scalar is None:
-        empty = READERS[field.kind](b"", 0, 0, 0, None)
-        return repr(empty) if isinstance(empty, (dict, list)) else source.use("__empty", empty)
-    if isinstance(scalar.default, float):
-        return source.use("__zero_float", scalar.default)
-    return repr(scalar.default)
+    return READERS[field.kind](b"", 0, 0, 0, None) if scalar is None else scalar.default
+
+
+def show_default(source: Source, field: Field) -> str:
+    """Return the expression of `default_of`: a new one each time of what can be changed, and else
+    the very object that is the default.
+    """
+    found = default_of(field)
+    if isinstance(found, (dict, list, str, bytes, bool)) or found.__class__ is int:
+        return repr(found)
+    return source.use(f"__default_{field.number}", found)

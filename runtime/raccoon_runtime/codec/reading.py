@@ -11,7 +11,7 @@ from .elements import LEVEL
 from .enums import EnumMembers
 from .kinds import ENUM, SIZED, Scalar, form
 from .plan import Field
-from .read import default_of, reader
+from .read import reader, show_default
 from .source import Source
 
 Codecs = Callable[[Any], Any]
@@ -109,7 +109,7 @@ class Reading:
 
     def default(self, field: Field) -> str:
         """Return the expression of what a map's value is before anything is read into it."""
-        return "None" if field.kind == "message" else default_of(self._source, field)
+        return "None" if field.kind == "message" else show_default(self._source, field)
 
     def empty(self, field: Field) -> str:
         """Return the expression of a message of which nothing was read."""

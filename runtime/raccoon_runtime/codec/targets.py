@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .plan import Field, Plan
-from .read import default_of
+from .read import default_of, show_default
 from .source import Source
 
 MANY = 30
@@ -26,12 +26,15 @@ class Targets:
 
     def begin(self) -> None:
         """Write the lines that give each field its default."""
-        defaults = {field: initial(self._source, field) for field in self._fields}
+        fields = self._fields
         if self._in_dict:
-            items = ", ".join(f"{field.name!r}: {value}" for field, value in defaults.items())
-            self._source.add(f"__d = {{{items}}}")
-        else:
-            self._source.add(*(f"{field.name} = {value}" for field, value in defaults.items()))
+            defaults = {
+                field.name: default_of(field) if field.single and not field.presence else None
+                for field in fields
+            }
+            self._source.add(f"__d = {self._source.use('__defaults', defaults)}.copy()")
+            fields = tuple(field for field in fields if not field.single)
+        self._source.add(*(f"{self[field]} = {initial(self._source, field)}" for field in fields))
 
     def begin_again(self) -> None:
         """Write the lines that take the fields of a message that is there, `__m`."""
@@ -54,4 +57,4 @@ def initial(source: Source, field: Field) -> str:
         return "[]"
     if field.key is not None:
         return "{}"
-    return "None" if field.presence else default_of(source, field)
+    return "None" if field.presence else show_default(source, field)

@@ -4,7 +4,9 @@ makes text of.
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 import orjson
@@ -15,9 +17,8 @@ from .elements import LEVEL, Nested
 from .enums import EnumNames
 from .fill import new_uuid, now
 from .functions import Body, count_levels, from_fields, from_message, one_of_each
-from .json_many import elements, entries
 from .json_out import OPTIONS
-from .kinds import ANY, FIELD_MASK, ZERO, Scalar
+from .kinds import ANY, FIELD_MASK, TIMESTAMP, ZERO
 from .plan import Field, Plan
 from .source import Source
 
@@ -90,9 +91,9 @@ class _Writer:
         """Write the lines for the field's value, which is in a local of its name."""
         key = f"__d[{field.proto_name if self._proto_names else field.json_name!r}]"
         if field.key is not None:
-            self._many(field, key, dict, checks.mapped)
+            self._map(field, key)
         elif field.repeated:
-            self._many(field, key, list, checks.listed)
+            self._list(field, key)
         elif field.presence:
             with self._source.block(f"if {field.name} is not None:"):
                 self._source.add(f"{key} = {self._element(field, field.name)}")
@@ -118,63 +119,92 @@ class _Writer:
             error = self._source.use("__ValueError", ValueError)
             self._source.add(f'else: raise {error}("required")')
 
-    def _many(self, field: Field, key: str, cls: type, check: Callable[[Any], Any]) -> None:
+    def _list(self, field: Field, key: str) -> None:
         source, name = self._source, field.name
         with source.block(f"if {name}:"):
-            if field.kind == "message" or field.kind in json_out.NESTED:
-                self._one_by_one(field, key)
+            if field.kind in json_out.LISTS:
+                many = source.use(f"__{field.kind}_list", json_out.LISTS[field.kind])
+                source.add(f"{key} = {many}({name})")
+            elif self._counts_levels(field):
+                listed = source.use("__listed", checks.listed)
+                source.add(f"__many = {key} = []")
+                with source.block(f"for __v in {listed}({name}):"):
+                    source.add(f"__many.append({self._element(field, '__v')})")
             else:
-                make = entries(field) if field.key is not None else elements(field)
-                source.add(f"{key} = {source.use(f'__many_{field.number}', make)}({name})")
-        checked = source.use(f"__{check.__name__}", check)
-        exact = source.use(f"__{cls.__name__}", cls)
-        source.add(f"elif {name}.__class__ is not {exact}: {checked}({name})")
+                listed = source.use("__listed", checks.listed)
+                source.add(f"{key} = [{self._element(field, '__v')} for __v in {listed}({name})]")
+        self._unset(name, list, checks.listed)
 
-    def _one_by_one(self, field: Field, key: str) -> None:
-        source, item = self._source, self._element(field, "__v")
-        if field.key is None:
-            source.add(f"__many = {key} = []")
-            listed = source.use("__listed", checks.listed)
-            with source.block(f"for __v in {listed}({field.name}):"):
-                source.add(f"__many.append({item})")
-        else:
-            source.add(f"__many = {key} = {{}}")
-            mapped = source.use("__mapped", checks.mapped)
-            text = source.use(f"__key_{field.number}", json_out.key(field.key))
-            with source.block(f"for __k, __v in {mapped}({field.name}).items():"):
-                source.add(f"__many[{text}(__k)] = {item}")
+    def _map(self, field: Field, key: str) -> None:
+        source, name, value = self._source, field.name, self._element(field, "__v")
+        mapped = source.use("__mapped", checks.mapped)
+        with source.block(f"if {name}:"):
+            if field.key and (field.key.name, field.kind) in json_out.MAPS:
+                many = source.use(f"__{field.kind}_map", json_out.MAPS[field.key.name, field.kind])
+                source.add(f"{key} = {many}({name})")
+            elif self._counts_levels(field):
+                source.add(f"__many = {key} = {{}}")
+                with source.block(f"for __k, __v in {mapped}({name}).items():"):
+                    source.add(f"__many[{self._key(field)}] = {value}")
+            else:
+                pairs = f"for __k, __v in {mapped}({name}).items()"
+                source.add(f"{key} = {{{self._key(field)}: {value} {pairs}}}")
+        self._unset(name, dict, checks.mapped)
+
+    def _unset(self, name: str, cls: type, check: Callable[[Any], Any]) -> None:
+        """What is false is not shown, if it is of the right type."""
+        checked = self._source.use(f"__{check.__name__}", check)
+        exact = self._source.use(f"__{cls.__name__}", cls)
+        self._source.add(f"elif {name}.__class__ is not {exact}: {checked}({name})")
+
+    def _counts_levels(self, field: Field) -> bool:
+        return field.kind == "message" or field.kind in json_out.NESTED
+
+    def _key(self, field: Field) -> str:
+        assert field.key is not None
+        other = self._source.once(f"__key_{field.number}", lambda: json_out.key(field.key))
+        if field.key.name != "string":
+            return f"{other}(__k)"
+        return f"__k if __k.__class__ is {self._source.use('__str', str)} else {other}(__k)"
 
     def _implicit(self, field: Field, key: str) -> None:
         """A scalar without presence: its default is not shown."""
         source, name, kind = self._source, field.name, field.kind
+        assert field.scalar is not None
+        if field.scalar.integer:
+            self._integer(field, key)
+            return
         shown = f"{key} = {self._element(field, name)}"
         if kind == "string":
             source.add(f'if {name} != "": {shown}')
         elif kind == "bytes":
-            octets = source.use("__octets", checks.octets)
             source.add(f"if {name}: {shown}")
-            source.add(
-                f"elif {name}.__class__ is not {source.use('__bytes', bytes)}: {octets}({name})"
-            )
+            self._unset(name, bytes, checks.octets)
         elif kind == "bool":
             source.add(f"if {name} is True: {key} = True")
-            source.add(
-                f"elif {name} is not False: {source.use('__boolean', checks.boolean)}({name})"
-            )
-        elif kind in ("float", "double"):
+            boolean = source.use("__boolean", checks.boolean)
+            source.add(f"elif {name} is not False: {boolean}({name})")
+        else:
             source.use("__zero_float", ZERO)
             negative = source.use("__negative_zero", json_out.negative_zero)
             source.add(f"if {name} is not __zero_float and ({name} or {negative}({name})): {shown}")
-        else:
-            source.use("__zero_int", 0)
-            source.use("__int", int)
-            exact = f"{name} := {source.use('__integer', checks.integer)}({name})"
-            exact = f"{name} if {name}.__class__ is __int else ({exact})"
-            source.add(f"if {name} is not __zero_int and ({exact}): {shown}")
+
+    def _integer(self, field: Field, key: str) -> None:
+        source, name, scalar = self._source, field.name, field.scalar
+        assert scalar is not None
+        whole = source.use(f"__{scalar.name}", json_out.WHOLE[scalar.name])
+        with source.block(f"if {name} is not {source.use('__zero_int', 0)}:"):
+            source.add(f"if not ({self._small(name)}): {name} = {whole}({name})")
+            shown = f'f"{{{name}}}"' if scalar.quoted else name
+            source.add(f"if {name}: {key} = {shown}")
+
+    def _small(self, value: str) -> str:
+        """An expression: whether a value is an int that every kind can hold."""
+        return f"{value}.__class__ is {self._source.use('__int', int)} and -1 < {value} < {1 << 30}"
 
     def _element(self, field: Field, value: str) -> str:
         """An expression: one element's JSON. What is common is told apart inline."""
-        source, kind = self._source, field.kind
+        source, kind, scalar = self._source, field.kind, field.scalar
         if kind == "message":
             return self._message(field, value)
         if kind in json_out.NESTED:
@@ -183,29 +213,37 @@ class _Writer:
         if kind == "enum" and not field.null:
             return self._enum(field, value, {})
         function = source.once(f"__json_{field.number}", lambda: json_out.element(field))
-        good = self._good(field.scalar, value)
-        same = f'f"{{{value}}}"' if field.scalar and field.scalar.quoted else value
-        return f"{same} if {good} else {function}({value})" if good else f"{function}({value})"
+        other = f"{function}({value})"
+        if scalar is not None and scalar.integer:
+            same = f'f"{{{value}}}"' if scalar.quoted else value
+            return f"{same} if {self._small(value)} else {other}"
+        good = self._good(kind, value)
+        return f"{good} else {other}" if good else other
 
-    def _good(self, scalar: Scalar | None, value: str) -> str:
-        """An expression: whether a value is right, and its own JSON."""
-        source = self._source
-        if scalar is None or scalar.name in ("bytes", "bool", "float"):
-            return ""
-        exact = source.use(f"__{scalar.python.__name__}", scalar.python)
-        good = f"{value}.__class__ is {exact}"
-        if scalar.integer:
-            return f"{good} and {scalar.low} <= {value} <= {scalar.high}"
-        # NaN and infinities are not their own difference from nothing.
-        return f"{good} and {value} - {value} == 0" if scalar.name == "double" else good
+    def _good(self, kind: str, value: str) -> str:
+        """An expression: the JSON of a value if it is of the common form."""
+        use = self._source.use
+        if kind == "string":
+            return f"{value} if {value}.__class__ is {use('__str', str)}"
+        if kind == "double":
+            # NaN and infinities are not their own difference from nothing.
+            exact = use("__float", float)
+            return f"{value} if {value}.__class__ is {exact} and {value} - {value} == 0"
+        if kind == "bytes":
+            base64 = f"{use('__base64', b2a_base64)}({value}, newline=False).decode()"
+            return f"{base64} if {value}.__class__ is {use('__bytes', bytes)}"
+        if kind == TIMESTAMP:
+            exact, utc = use("__datetime", datetime), use("__utc", timezone.utc)
+            plain = f"{value}.__class__ is {exact} and {value}.tzinfo is {utc}"
+            # Six digits, which orjson writes as they should be.
+            return f"{value} if {plain} and {value}.microsecond % 1000"
+        return ""
 
     def _enum(self, field: Field, value: str, besides: Mapping[int, Any]) -> str:
         source = self._source
         cls = source.use(f"__class_{field.number}", field.cls)
         enumerated = source.use("__enumerated", checks.enumerated)
-        names = source.once(
-            f"__names_{field.number}", lambda: EnumNames(field.cls, besides)
-        )
+        names = source.once(f"__names_{field.number}", lambda: EnumNames(field.cls, besides))
         return f"{names}[{value} if {value}.__class__ is {cls} else {enumerated}({value}, {cls})]"
 
     def _message(self, field: Field, value: str) -> str:
