@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 from raccoon_runtime.collector import Collector
+from raccoon_runtime.testing import raccoon_collector
+
+__all__ = ["collector", "raccoon_collector"]
 
 
 @pytest_asyncio.fixture
