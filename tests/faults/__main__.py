@@ -108,7 +108,7 @@ async def _apart(cell: Cell, options: argparse.Namespace) -> Result:
         why = f"its process ended with {process.returncode}: {err.decode()[-2000:]}"
         return Result(cell.row.name, cell.transport, misses=[why])
     if err.strip():
-        result.misses.append(f"it said on stderr: {err.decode()[-1500:]}")
+        result.misses.append(f"it said on stderr: {err.decode()[-2500:]}")
     return result
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
 
 from raccoon_runtime.sync import SyncClient
 
@@ -60,6 +61,8 @@ def _child(client: SyncClient, journal: Journal, first: int) -> None:
             journal.accepted(number)
             journal.ack(ack)
         code = len(client.close())
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -59,7 +59,7 @@ async def torn_and_corrupt_spools(run: Run) -> None:
         torn, whole, after = (turn * 1000 + offset for offset in (0, 100, 200))
         await run.server.stop()
         file = await _leave_two_behind(run, torn, whole)
-        _damage(file, chance)
+        log = _damage(file, chance)
         damaged.update(_those(torn))
         run.expected = Expected(damaged=damaged)
         await run.server.start()
@@ -69,8 +69,10 @@ async def torn_and_corrupt_spools(run: Run) -> None:
         if missing:
             raise Miss(f"{len(missing)} events of files that nobody touched were lost: {missing}")
         left = len([n for n in _those(torn) if n in ledger])
-        run.notes.append(f"of the damaged file {left} of {EACH} events were read")
-        if left < EACH and "set aside" not in out and "no spool" not in out:
+        run.notes.append(
+            f"of a damaged {'log' if log else 'file'} {left} of {EACH} events were read"
+        )
+        if left < EACH and not log and "set aside" not in out and "no spool" not in out:
             raise Miss(f"nothing was said of the damage: {out}")
 
 
@@ -108,8 +110,11 @@ def _submitted(run: Run, first: int) -> int:
     return sum(f'{{"accepted": {number}}}' in text for number in _those(first))
 
 
-def _damage(path: Path, chance: random.Random) -> None:
-    """Truncate the file or its log, or flip some of its bytes."""
+def _damage(path: Path, chance: random.Random) -> bool:
+    """Truncate the file or its log, or flip some of its bytes; whether it was the log.
+
+    Of a log SQLite takes what is sound, and cannot know what came after it.
+    """
     log = Path(f"{path}-wal")
     target = log if log.exists() and chance.random() < 0.5 else path
     data = bytearray(target.read_bytes())
@@ -119,6 +124,7 @@ def _damage(path: Path, chance: random.Random) -> None:
         for _ in range(chance.randint(1, 200)):
             data[chance.randrange(len(data))] ^= chance.randint(1, 255)
     target.write_bytes(data)
+    return target is log
 
 
 @row(WS, quick=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import time
 
@@ -70,9 +71,28 @@ async def closing_does_not_wait_for_Retry_After(run: Run) -> None:
     client = run.connect()
     await run.server.add(HttpStatus(429, headers={"Retry-After": "999999999"}, times=1))
     await run.submit(client, 10)
-    await run.until(lambda: client.stats().requests, "the first try")
+    await run.until(lambda: run.has_said("held up"), "the first try")
     began = time.monotonic()
     await client.close(10)
+    if time.monotonic() - began > 5:
+        raise Miss("it waited")
+
+
+@row(REST, only_full=True)
+async def closing_with_a_request_under_way(run: Run) -> None:
+    """What fails after `close` began is not to wait for a Retry-After either."""
+    client = run.connect()
+    await run.server.add(
+        HttpStatus(429, headers={"Retry-After": "999999999"}, times=1),
+    )
+    run.server.pause()
+    await run.submit(client, 10)
+    await run.until(lambda: client.stats().in_flight, "a request is under way")
+    closing = asyncio.create_task(client.close(10))
+    await asyncio.sleep(0.2)
+    run.server.resume()
+    began = time.monotonic()
+    await closing
     if time.monotonic() - began > 5:
         raise Miss("it waited")
 
