@@ -21,6 +21,7 @@ from generated import PageEvent
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60.0
+IMPORTED = "# --- imported ---\n"
 PRELUDE = """\
 import asyncio, gc, logging, os, signal, sys, threading, time
 from generated import AsyncEventClient, EventClient, PageEvent
@@ -49,8 +50,10 @@ class Program:
     """A Python program that runs, or has ended."""
 
     def __init__(self, source: str, environment: dict[str, str], *arguments: str) -> None:
+        # What a program has to do before it imports the runtime is above a mark.
+        before, _, after = source.rpartition(IMPORTED)
         self._process = subprocess.Popen(
-            [sys.executable, *arguments, "-c", PRELUDE + source],
+            [sys.executable, *arguments, "-c", before + PRELUDE + after],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
