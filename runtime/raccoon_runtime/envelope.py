@@ -12,10 +12,9 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from typing_extensions import Self
@@ -55,8 +54,10 @@ class Code(_OpenEnum):
     CODE_MAX_USER_LIMIT_REACHED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+_NO_DATA: Mapping[str, str] = {}
+
+
+class Ack(NamedTuple):
     """The server's answer to one request.
 
     `sent_time` is the server's, in Unix seconds. `attempts` counts how often the request went out;
@@ -69,7 +70,7 @@ class Ack:
     code: Code = Code.CODE_UNSPECIFIED
     sent_time: int = 0
     reason: str = ""
-    data: Mapping[str, str] = field(default_factory=dict[str, str])
+    data: Mapping[str, str] = _NO_DATA
     attempts: int = 1
     possible_duplicate: bool = False
 

@@ -142,7 +142,7 @@ async def test_what_is_asked(make: Make, peer: Peer) -> None:
         assert header(head, name) is None
 
 
-@pytest.mark.parametrize("close", [b"", close_frame(1008, "duplicate connection: me")])
+@pytest.mark.parametrize("close", [b"", close_frame(1008, b"duplicate connection: me")])
 @pytest.mark.parametrize("wire", ["proto", "json"])
 async def test_a_refusal_in_the_packet_of_the_handshake(
     make: Make, peer: Peer, wire: str, close: bytes
@@ -160,7 +160,7 @@ async def test_a_refusal_in_the_packet_of_the_handshake(
 async def test_a_refusal_without_words(make: Make, peer: Peer) -> None:
     async def handler(line: Line) -> None:
         head = await line.head()
-        line.write(upgrade_answer(head) + close_frame(1008, "no"))
+        line.write(upgrade_answer(head) + close_frame(1008, b"no"))
         await line.ended()
 
     peer.handler = handler

@@ -306,7 +306,7 @@ async def test_a_refusal_in_the_middle(
     async def change_mind(session: Session) -> None:
         await session.read()
         session.send(refusal(code, "enough"))
-        session.wire.write(close_frame(1008, "enough"))
+        session.wire.write(close_frame(1008, b"enough"))
         await session.ended()
 
     transport = await opened(make, peer, change_mind, wire="json")
@@ -320,7 +320,7 @@ async def test_a_close_of_the_servers(make: Make, peer: Peer, code: int | None) 
 
     async def part(session: Session) -> None:
         await session.read()
-        session.wire.write(close_frame(1005 if code is None else code, ""))
+        session.wire.write(close_frame(1005 if code is None else code))
         message = await session.read()
         assert message.opcode == CLOSE
         replies.append(message.payload)

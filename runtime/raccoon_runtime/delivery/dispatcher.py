@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ..envelope import Ack
 from ..errors import AnswerError, IdentityTakenError, PublishError, SendError, TooLargeError
@@ -159,7 +158,7 @@ class Dispatcher:
         self._answered()
         if batch.attempts > 1 or batch.possible_duplicate:
             duplicate = batch.possible_duplicate
-            ack = replace(ack, attempts=batch.attempts, possible_duplicate=duplicate)
+            ack = ack._replace(attempts=batch.attempts, possible_duplicate=duplicate)
         self._counters.possible_duplicates += batch.count * batch.possible_duplicate
         self._settled(batch, ack)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread  # noqa: F401
-import encodings.idna  # noqa: F401
+import concurrent.futures.thread
+import encodings.idna
 import socket
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-# Python imports these two when a name is first looked up, in a thread; a fork in the middle of an
-# import leaves its lock held in the child.
+# Python imports these when a name is first looked up, in a thread; a fork amid an import leaves its
+# lock held in the child.
+_EARLY = (concurrent.futures.thread, encodings.idna)
 
 
 class Place(NamedTuple):

@@ -8,6 +8,7 @@ import aiohttp
 from typing_extensions import Unpack
 from yarl import URL
 
+from ..deadline import deadline
 from ..envelope import Ack, Code
 from ..errors import AnswerError, AuthError, DecodeError, EndpointError, SendError
 from ..options import TransportKeywords, TransportOptions, build
@@ -42,11 +43,8 @@ class RestTransport(NetworkTransport):
         super().__init__(address, told)
         self._url = URL(address.url, encoded=True)
         self._dialer = HttpDialer(address, told)
-        self._timeout = aiohttp.ClientTimeout(
-            total=told.connect_timeout + told.write_timeout + told.ack_timeout,
-            connect=told.connect_timeout,
-            sock_read=told.ack_timeout,
-        )
+        # aiohttp's own limit for all of it costs more than ours.
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=told.connect_timeout)
         self._identity = self._source.new_identity()
         self._prebuilt: dict[str, str] | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -77,23 +75,26 @@ class RestTransport(NetworkTransport):
     async def _post(self, req_guid: str, body: bytes) -> Ack:
         try:
             headers = self._prebuilt or await self._headers()
-            session = self._session or self._open()
-            async with session.post(
-                self._url,
-                # aiohttp warns of more in one piece.
-                data=body if len(body) <= _IN_ONE_PIECE else io.BytesIO(body),
-                headers=headers,
-                allow_redirects=False,
-                timeout=self._timeout,
-                proxy=self._proxy,
-            ) as response:
-                text = await _read(response)
-                return self._judge(response, text, req_guid)
+            async with deadline(self._options.ack_timeout):
+                return await self._exchange(req_guid, body, headers)
         except SendError as error:
             raise error.about(req_guid) from error.__cause__
         except Exception as error:
             told = map_error(error).about(req_guid)
             raise told from told.__cause__
+
+    async def _exchange(self, req_guid: str, body: bytes, headers: dict[str, str]) -> Ack:
+        session = self._session or self._open()
+        async with session.post(
+            self._url,
+            # aiohttp warns of more in one piece.
+            data=body if len(body) <= _IN_ONE_PIECE else io.BytesIO(body),
+            headers=headers,
+            allow_redirects=False,
+            timeout=self._timeout,
+            proxy=self._proxy,
+        ) as response:
+            return self._judge(response, await _read(response), req_guid)
 
     def _judge(self, response: aiohttp.ClientResponse, text: bytes, req_guid: str) -> Ack:
         """Return the ack; raise what the response stands for otherwise."""
@@ -128,9 +129,8 @@ class RestTransport(NetworkTransport):
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     """Return the body, or as much as an answer can be of it."""
-    parts: list[bytes] = []
-    left = _LONGEST_ANSWER
-    while left and (part := await response.content.read(left)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
+    content = response.content
+    text = await content.read(_LONGEST_ANSWER)
+    while not content.at_eof() and len(text) < _LONGEST_ANSWER:
+        text += await content.read(_LONGEST_ANSWER - len(text))
+    return text

@@ -17,8 +17,8 @@ _FIRST_REST, _LONGEST_REST = 1.0, 30.0
 class SeveralTransports:
     """Sends to the first of its transports that works; with `spread`, to all in turn.
 
-    One that fails rests for a while, and the others do its work. A request that it may have taken is
-    not sent elsewhere here: delivery does that, and flags it.
+    One that fails rests for a while, and the others do its work. A request that it may have taken
+    is not sent elsewhere here: delivery does that, and flags it.
     """
 
     def __init__(self, transports: Sequence[Transport], *, spread: bool = False) -> None:

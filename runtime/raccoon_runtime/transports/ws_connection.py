@@ -42,7 +42,7 @@ class Connection:
         self._kind = TEXT if options.wire.text else BINARY
         # In the order in which they went out, each with the time of that. One whose sender gave up
         # stays: the server may still answer it, and must not get it again meanwhile.
-        self._waiting: dict[str, tuple[asyncio.Future[Ack], float]] = {}
+        self._waiting: dict[str, tuple[asyncio.Future[Ack], int]] = {}
         self._refusals = Refusals()
         self._admitted: asyncio.Future[None] = self._loop.create_future()
         self.ended: SendError | None = None
@@ -73,9 +73,9 @@ class Connection:
         if earlier is not None:
             return await self._share(req_guid, *earlier)
         answer: asyncio.Future[Ack] = self._loop.create_future()
-        self._waiting[req_guid] = answer, self._clock.now()
+        self._waiting[req_guid] = answer, self._clock.now
         try:
-            self._socket.put(self._kind, body, more=len(self._waiting) > 1)
+            self._socket.put(self._kind, body)
         except aiohttp.ClientError as error:
             del self._waiting[req_guid]
             told = map_error(error)
@@ -93,7 +93,7 @@ class Connection:
             self._socket.abort()
         await self._socket.gone
 
-    async def _share(self, req_guid: str, first: asyncio.Future[Ack], since: float) -> Ack:
+    async def _share(self, req_guid: str, first: asyncio.Future[Ack], since: int) -> Ack:
         if first.done():  # its sender gave up
             answer: asyncio.Future[Ack] = self._loop.create_future()
             self._waiting[req_guid] = answer, since
@@ -143,7 +143,7 @@ class Connection:
         if waiting is not None:
             if not waiting[0].done():
                 waiting[0].set_result(answer)
-            if self._refusals:
+            if self._refusals.suspects:
                 self._blame(self._refusals.answered(req_guid))
         elif answer.code in _NOT_ADMITTED:
             self._lose(refusal(answer, req_guid))
@@ -158,9 +158,9 @@ class Connection:
 
     # --- its end --------------------------------------------------------------------------
 
-    def _overdue(self, now: float) -> SendError | None:
+    def _overdue(self) -> SendError | None:
         for req_guid, (answer, since) in self._waiting.items():
-            if now - since < self._options.ack_timeout:
+            if not self._clock.passed(since, self._options.ack_timeout):
                 break
             seconds = f"{self._options.ack_timeout:g} s"
             _fail(answer, AckTimeoutError(seconds, req_guid=req_guid, persisted="possibly"))

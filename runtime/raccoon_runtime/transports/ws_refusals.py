@@ -15,20 +15,17 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._suspects: list[set[str]] = []
-
-    def __bool__(self) -> bool:
-        """Whether there is one whose request is not known yet."""
-        return bool(self._suspects)
+        self.suspects: list[set[str]] = []
+        """For each answer whose request is not known yet, those that it may be to."""
 
     def add(self, unanswered: Iterable[str]) -> set[str]:
         """Take one more, which came while these were unanswered; return who is to blame now."""
-        self._suspects.append(set(unanswered))
+        self.suspects.append(set(unanswered))
         return self._found()
 
     def answered(self, req_guid: str) -> set[str]:
         """Clear one that has its own answer; return who is to blame now."""
-        for suspects in self._suspects:
+        for suspects in self.suspects:
             suspects.discard(req_guid)
         return self._found()
 
@@ -37,10 +34,10 @@ class Refusals:
         count = 0
         # Each set holds all that is left of the one before it, so the first that is small enough is
         # the smallest.
-        while count < len(self._suspects):
+        while count < len(self.suspects):
             count += 1
-            if len(self._suspects[count - 1]) <= count:
-                blamed |= self._suspects[count - 1]
-                self._suspects = [left - blamed for left in self._suspects[count:]]
+            if len(self.suspects[count - 1]) <= count:
+                blamed |= self.suspects[count - 1]
+                self.suspects = [left - blamed for left in self.suspects[count:]]
                 count = 0
         return blamed

@@ -124,6 +124,7 @@ class Socket:
         self._protocol, self._transport = protocol, transport
         self._frames = Frames(_LONGEST_ANSWER)
         self._parted = False
+        self._spoke = False
         self._cork = Cork(transport)
         # Beyond its limit a writer waits for the peer to read.
         self._writer = WebSocketWriter(protocol, transport, use_mask=True, limit=sys.maxsize)
@@ -142,13 +143,14 @@ class Socket:
         # aiohttp's seam for what speaks on after an upgrade; its own WebSocket is put there too.
         self._protocol.set_parser(self, None)
 
-    def put(self, kind: int, data: bytes, *, more: bool = False) -> None:
-        """Write a frame; with `more`, together with the others of this turn of the event loop.
+    def put(self, kind: int, data: bytes) -> None:
+        """Write a frame; ClientConnectionResetError when the connection is closing.
 
-        ClientConnectionResetError when the connection is closing.
+        The first since something was heard goes out at once, those that follow it go together.
         """
         self.written += len(data)
-        self._writer.transport = self._cork if more or self._cork.size else self._transport
+        self._writer.transport = self._cork if self._spoke or self._cork.size else self._transport
+        self._spoke = True
         try:  # it never waits; and a `suppress` costs a third of what the frame does
             self._writer.send_frame(data, kind).send(None)
         except StopIteration:
@@ -178,6 +180,7 @@ class Socket:
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Handle what came."""
+        self._spoke = False
         try:
             for kind, payload in self._frames.feed(data):
                 self._heard(kind, payload)
