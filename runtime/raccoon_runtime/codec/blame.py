@@ -131,13 +131,15 @@ class _Walk:
             self._try(lambda value: checks.instance(value, field.cls), value, where)
             if field.kind in self._checks_of:
                 self._try(lambda value: self._checks_of[field.kind](value), value, where)
-            self.message(plan_of(field.cls), lambda name: getattr(value, name), where, depth + 1)
+            self.message(
+                plan_of(field.cls), lambda name: getattr(value, name), where, depth + field.levels
+            )
         elif field.kind == "enum":
             self._try(lambda value: checks.enumerated(value, field.cls), value, where)
         elif field.kind in self._checks_of:
             self._try(self._checks_of[field.kind], value, where)
         elif field.kind in NESTED:
-            self._try(lambda value: NESTED[field.kind](value, depth + 1), value, where)
+            self._try(lambda value: NESTED[field.kind](value, depth + field.levels), value, where)
         elif field.kind in FLAT:
             self._try(FLAT[field.kind], value, where)
         elif field.scalar is not None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from . import checks, wire
-from .elements import LEVEL
 from .functions import count_levels
 from .kinds import SIZED
 from .overlong import decode_again
@@ -161,9 +160,10 @@ class _Fields:
                     reading.next("__last")
                 with source.block("if __pos == __entry:"):
                     entry = source.use(
-                        f"__entry_{field.number}", frozenset({1 << 3 | key.wire, 2 << 3 | field.wire})
+                        f"__entry_{field.number}",
+                        frozenset({1 << 3 | key.wire, 2 << 3 | field.wire}),
                     )
-                    source.add(f"__pos = __skip(__data, __pos, __last, {entry}, {LEVEL})")
+                    source.add(f"__pos = __skip(__data, __pos, __last, {entry}, __depth + 1)")
             source.add("if __pos != __last: __truncated()")
             whole = (
                 f"__v if __v is not None else {reading.empty(field)}"

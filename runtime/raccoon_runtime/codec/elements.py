@@ -17,10 +17,6 @@ Nested = Callable[[Any], Callable[..., Any]]
 """A message class → its own function of the same direction."""
 
 
-LEVEL = "__depth + 1"
-"""An expression: how deep what a message holds directly is."""
-
-
 class Elements:
     """Gives expressions, and the names that they use to the source.
 
@@ -125,7 +121,7 @@ class Elements:
             return self._message(field, value)
         name = "__" + field.kind.rpartition(".")[2]
         if field.kind in NESTED:
-            return f"{source.use(name, NESTED[field.kind])}({value}, {LEVEL})"
+            return f"{source.use(name, NESTED[field.kind])}({value}, __depth + {field.levels})"
         return f"{source.use(name, FLAT[field.kind])}({value})"
 
     def octets(self, value: str) -> str:
@@ -140,7 +136,7 @@ class Elements:
         encode = source.later(f"__encode_{field.number}", lambda: self._nested(field.cls))
         instance = source.use("__instance", checks.instance)
         checked = f"{value} if {value}.__class__ is {cls} else {instance}({value}, {cls})"
-        return f"{encode}({checked}, {LEVEL})"
+        return f"{encode}({checked}, __depth + {field.levels})"
 
 
 def _name(what: str, head: bytes, implicit: bool) -> str:

@@ -89,8 +89,8 @@ def _entry(field: Field, data: bytes, start: int, stop: int, where: str, depth: 
 
 def _element(field: Field, data: bytes, start: int, stop: int, where: str, depth: int) -> None:
     if field.kind == "message":
-        _message(plan_of(field.cls), data, start, stop, where, depth + 1)
+        _message(plan_of(field.cls), data, start, stop, where, depth + field.levels)
     elif field.kind == "string":
         data[start:stop].decode()
     elif field.scalar is None and field.kind != "enum":
-        reader(field)(data, start, stop, depth + 1, None)
+        reader(field)(data, start, stop, depth + field.levels, None)

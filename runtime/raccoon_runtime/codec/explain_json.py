@@ -83,7 +83,7 @@ class _Walk:
 
     def _element(self, field: Field, value: Any, where: str, depth: int) -> None:
         if field.kind == "message" and field.cls.__proto__ not in (ANY, FIELD_MASK):
-            self.message(plan_of(field.cls), value, where, depth + 1)
+            self.message(plan_of(field.cls), value, where, depth + field.levels)
         else:
             self._try(lambda: self._elements(field)(value, self._intake, depth), where)
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from . import json_in
 from .anys import Codecs, Types, any_from_json, mask_from_json
-from .elements import LEVEL
 from .explain_json import explain_json
 from .functions import count_levels
 from .json_elements import IGNORED, element, list_of
@@ -191,7 +190,7 @@ class _Writer:
             nested = source.later(
                 f"__dict_{field.number}", lambda: self._codecs(field.cls).parse_dict
             )
-            return f"{nested}({value}, __in, {LEVEL})"
+            return f"{nested}({value}, __in, __depth + {field.levels})"
         parse = source.once(
             f"__parse_{field.number}", lambda: element(field, self._codecs, self._types)
         )

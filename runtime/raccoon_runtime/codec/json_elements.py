@@ -24,27 +24,28 @@ IGNORED = object()
 def element(field: Field, codecs: Codecs, types: Types) -> Element:
     """Return what parses one element of a field."""
     if field.kind == "message":
-        return _message(field.cls, codecs, types)
+        return _message(field, codecs, types)
     if field.kind == "enum":
         return _enum(field)
     if field.kind in json_in.NESTED:
         null = field.kind == VALUE and field.single
-        return _nested(json_in.field_value if null else json_in.NESTED[field.kind])
+        return _nested(json_in.field_value if null else json_in.NESTED[field.kind], field.levels)
     flat = json_in.FLAT[field.kind] if field.scalar is None else json_in.SCALARS[field.kind]
     return lambda value, intake, depth: flat(value)
 
 
-def _message(cls: Any, codecs: Codecs, types: Types) -> Element:
+def _message(field: Field, codecs: Codecs, types: Types) -> Element:
+    cls, levels = field.cls, field.levels
     if cls.__proto__ == ANY:
-        return lambda value, intake, depth: any_from_json(cls, types, value, intake, depth + 1)
+        return lambda value, intake, depth: any_from_json(cls, types, value, intake, depth + levels)
     if cls.__proto__ == FIELD_MASK:
         return lambda value, intake, depth: mask_from_json(cls, value)
-    return lambda value, intake, depth: codecs(cls).parse_dict(value, intake, depth + 1)
+    return lambda value, intake, depth: codecs(cls).parse_dict(value, intake, depth + levels)
 
 
-def _nested(parse: Callable[[Any, int], Any]) -> Element:
+def _nested(parse: Callable[[Any, int], Any], levels: int) -> Element:
     def element(value: Any, intake: Intake, depth: int) -> Any:
-        found = parse(value, depth + 1)
+        found = parse(value, depth + levels)
         intake.keys += keys_in(value)
         return found
 

@@ -30,7 +30,7 @@ def decode_again(plan: Plan, codecs: Codecs) -> Callable[[bytes, Exception], Any
             raise explain(data, error) from None
         try:
             short = _message(plan, data, 0, len(data), 0)
-        except ValueError as found:
+        except (ValueError, IndexError) as found:
             raise explain(data, found) from None
         return codecs(plan.cls).decode(short)
 

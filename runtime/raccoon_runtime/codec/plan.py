@@ -66,6 +66,11 @@ class Field:
         return SIZED if self.scalar is None else self.scalar.wire
 
     @property
+    def levels(self) -> int:
+        """How many levels deeper its elements are: a map's entry is a level of its own."""
+        return 1 if self.key is None else 2
+
+    @property
     def single(self) -> bool:
         return not self.repeated and self.key is None
 

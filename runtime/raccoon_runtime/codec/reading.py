@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from . import wire
-from .elements import LEVEL
 from .enums import EnumMembers
 from .kinds import ENUM, SIZED, Scalar, form
 from .plan import Field
@@ -59,7 +58,7 @@ class Reading:
             self.size()
             read = source.once(f"__read_{field.number}", lambda: reader(field))
             span = "__data, __pos, (__pos := __pos + __n)"
-            source.add(f"{target} = {read}({span}, {LEVEL}, {previous})")
+            source.add(f"{target} = {read}({span}, __depth + {field.levels}, {previous})")
 
     def scalar(self, scalar: Scalar, target: str) -> None:
         """Read a scalar into `target`."""
@@ -94,13 +93,15 @@ class Reading:
     def _message(self, field: Field, target: str, previous: str | None) -> None:
         source = self._source
         self.size()
-        read = f"{target} = {self._decode(field)}(__data, __pos, (__pos := __pos + __n), {LEVEL})"
+        read = f"{target} = {self._decode(field)}(__data, __pos, (__pos := __pos + __n), __depth + {field.levels})"
         if previous is None:
             source.add(read)
             return
         merge = source.later(f"__merge_{field.number}", lambda: self._codecs(field.cls).merge)
         source.add(f"if {previous} is None: {read}")
-        source.add(f"else: {merge}({previous}, __data, __pos, (__pos := __pos + __n), {LEVEL})")
+        source.add(
+            f"else: {merge}({previous}, __data, __pos, (__pos := __pos + __n), __depth + {field.levels})"
+        )
 
     def _decode(self, field: Field) -> str:
         return self._source.later(

@@ -13,7 +13,7 @@ import orjson
 
 from . import blame, checks, json_out
 from .anys import Types, any_to_json, mask_to_json
-from .elements import LEVEL, Nested
+from .elements import Nested
 from .enums import EnumNames
 from .fill import new_uuid, now
 from .functions import Body, count_levels, from_fields, from_message, one_of_each
@@ -209,7 +209,7 @@ class _Writer:
             return self._message(field, value)
         if kind in json_out.NESTED:
             function = source.use(f"__json_{field.number}", json_out.NESTED[kind])
-            return f"{function}({value}, {LEVEL})"
+            return f"{function}({value}, __depth + {field.levels})"
         if kind == "enum" and not field.null:
             return self._enum(field, value, {})
         function = source.once(f"__json_{field.number}", lambda: json_out.element(field))
@@ -254,9 +254,9 @@ class _Writer:
         if field.cls.__proto__ == ANY:
             # Its class knows only the well-known types; ours knows those of its package.
             find, function = source.use("__types", self._types), source.use("__any", any_to_json)
-            return f"{function}({checked}, {find}, {LEVEL}, {self._proto_names})"
+            return f"{function}({checked}, {find}, __depth + {field.levels}, {self._proto_names})"
         function = source.later(f"__to_json_{field.number}", lambda: self._nested(field.cls))
-        return f"{function}({checked}, {LEVEL})"
+        return f"{function}({checked}, __depth + {field.levels})"
 
 
 def _json_checks(types: Types, proto_names: bool) -> Mapping[str, blame.Check]:

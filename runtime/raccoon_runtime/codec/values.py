@@ -50,9 +50,10 @@ class _Values:
         self._defaults = defaults
 
     def message(self, message: Any, depth: int = 0) -> Any:
-        if not self._python and message.__proto__ == ANY:
+        # These two are in both forms what they are in JSON.
+        if message.__proto__ == ANY:
             return any_to_json(message, self._types, depth, self._proto_names)
-        if not self._python and message.__proto__ == FIELD_MASK:
+        if message.__proto__ == FIELD_MASK:
             return mask_to_json(message)
         found: dict[str, Any] = {}
         for field in plan_of(type(message)).fields:
@@ -77,9 +78,9 @@ class _Values:
 
     def _element(self, field: Field, value: Any, depth: int) -> Any:
         if field.kind == "message":
-            return self.message(value, depth + 1)
+            return self.message(value, depth + field.levels)
         if self._python:
             return value
         if field.kind in UNWRAPPED:
-            return unwrapped_to_json(field.kind, value, depth + 1)
+            return unwrapped_to_json(field.kind, value, depth + field.levels)
         return json_out.element(field)(value)
