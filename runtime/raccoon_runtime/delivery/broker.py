@@ -61,13 +61,14 @@ class Broker:
         self._refusals += 1
         if self._refusals >= DOUBT:
             self.in_doubt = True
+        # In doubt, too: several poisonous events in a row look like an outage, again and again.
+        if batch.count == 1 and batch.strikes >= STRIKES:
+            return Verdict.FAIL
         if self.in_doubt:
             if batch.count > 1:
                 return Verdict.PROBE
             self._refused_types.update(batch.types())
             return Verdict.WAIT
-        if batch.count == 1 and batch.strikes >= STRIKES:
-            return Verdict.FAIL
         return Verdict.SPLIT if others_succeed and batch.count > 1 else Verdict.RETRY
 
     def unlike(self, batches: Iterable[Batch]) -> tuple[Batch, int] | None:

@@ -67,6 +67,16 @@ async def a_poisonous_event_before_others_of_its_type(run: Run) -> None:
         await run.until(lambda: client.stats().failed == 1, "it fails", 60)
 
 
+@row(real=True)
+async def many_poisonous_events_in_a_row(run: Run) -> None:
+    """More than there are requests in flight: they are no outage either."""
+    client = run.connect(batch_events=1, in_flight=4, **FEW)
+    failing = await run.submit_poison(client, 12)
+    run.expected = Expected(failures=publishing(failing))
+    async with run.traffic(client):
+        await run.until(lambda: client.stats().failed == 12, "they fail", 60)
+
+
 @row(patient=True, limit=420)
 async def code_3_for_everything(run: Run) -> None:
     """An outage of the broker within the budget: nothing fails."""
