@@ -79,11 +79,16 @@ def _dedent(text: str) -> str:
     return "\n".join(lines).strip("\n")
 
 
-def place(file: FileDescriptorProto, path: Path) -> tuple[int, int]:
-    """Line and column, counted from 1, of the innermost declaration on the way to `path`."""
-    best: tuple[int, int, int] = (-1, 0, 0)
-    for location in file.source_code_info.location:
-        here = tuple(location.path)
-        if len(here) > best[0] and here == path[: len(here)]:
-            best = (len(here), location.span[0] + 1, location.span[1] + 1)
-    return best[1], best[2]
+class Places:
+    """Where the declarations of a file are."""
+
+    def __init__(self, file: FileDescriptorProto) -> None:
+        self._places: dict[Path, tuple[int, int]] = {}
+        for location in file.source_code_info.location:
+            line, column = location.span[0] + 1, location.span[1] + 1
+            self._places.setdefault(tuple(location.path), (line, column))
+
+    def of(self, path: Path) -> tuple[int, int]:
+        """Line and column, counted from 1, of the innermost declaration on the way to `path`."""
+        ways = (path[:length] for length in range(len(path), -1, -1))
+        return next((self._places[way] for way in ways if way in self._places), (0, 0))

@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from . import comments, features, names
-from .comments import Path
+from .comments import Path, Places
 from .errors import Problem
 from .names import Identifier
 from .sources import Sources
@@ -46,6 +46,10 @@ class File:
     def path(self) -> str:
         """Where its module goes: `shop/v1/order_pb.py`."""
         return "/".join((*self.directories, f"{self.module}.py"))
+
+    @cached_property
+    def places(self) -> Places:
+        return Places(self.proto)
 
     @cached_property
     def comments(self) -> comments.Comments:
@@ -126,13 +130,13 @@ class Schema:
 
     def report(self, file: File, path: Path, message: str, hint: str = "") -> None:
         """Note a problem at the declaration of that path."""
-        line, column = comments.place(file.proto, path)
+        line, column = file.places.of(path)
         where = self.sources.shown(file.proto.name)
         self.problems.append(Problem(where, line, column, message, hint))
 
     def where(self, file: File, path: Path) -> str:
         """`file:line:col` of a declaration."""
-        line, column = comments.place(file.proto, path)
+        line, column = file.places.of(path)
         return f"{self.sources.shown(file.proto.name)}:{line}:{column}"
 
     def needed(self) -> dict[Type, frozenset[Type]]:

@@ -1,4 +1,8 @@
-"""The Python in docs/ type-checks as strictly as a user's, and runs."""
+"""The Python in docs/ type-checks as strictly as a user's, and runs.
+
+What needs more than a client runs in tests of its own: the recipes under their servers, and the
+guide to testing under pytest.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from raccoon_runtime import Undelivered
 from raccoon_runtime.message import Message
 
 """
+ELSEWHERE = {"recipes", "testing"}
 BEFORE = "# before"
 """How a block of another client's code starts."""
 
@@ -25,7 +30,8 @@ BEFORE = "# before"
 def blocks() -> dict[str, str]:
     """The blocks by document and number, with what the text around them takes as given."""
     found: dict[str, str] = {}
-    for document in sorted((ROOT / "docs").glob("*.md")):
+    documents = {path.stem: path for path in sorted((ROOT / "docs").glob("*.md"))}
+    for document in (documents[stem] for stem in sorted(documents.keys() - ELSEWHERE)):
         texts = re.findall(r"^```python\n(.*?)^```$", document.read_text("utf-8"), re.M | re.S)
         for number, text in enumerate(t for t in texts if not t.startswith(BEFORE)):
             if re.search(r"\b(await|async with|async for) ", text) and "async def" not in text:
