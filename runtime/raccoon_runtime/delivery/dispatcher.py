@@ -57,7 +57,7 @@ class Dispatcher:
         self._timers: dict[Batch | Gate | Queue, tuple[asyncio.TimerHandle, Callable[[], None]]] = (
             {}
         )
-        self._proven = False
+        self._proven = self._hurried = False
         self.tracing: Tracing | None = None
         self.wake_all: Callable[[], None] = lambda: None
         self.killed: Callable[[], None] = lambda: None
@@ -100,7 +100,10 @@ class Dispatcher:
     # --- what the delivery asks ---------------------------------------------------------
 
     def hurry(self) -> None:
-        """Let what waits for a time go now; the client is closing, or wants to be done."""
+        """Let what waits for a time go now, and have nothing wait for long any more: the client is
+        closing.
+        """
+        self._hurried = True
         for timer, call in list(self._timers.values()):
             timer.cancel()
             call()
@@ -131,6 +134,8 @@ class Dispatcher:
 
     def _after(self, seconds: float, what: Batch | Gate | Queue, call: Callable[[], None]) -> None:
         """Call this once, later; a timer for the same thing gives way."""
+        if self._hurried:
+            seconds = min(seconds, self._retry.delay(_SOON))
         earlier = self._timers.pop(what, None)
         if earlier is not None:
             earlier[0].cancel()

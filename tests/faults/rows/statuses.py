@@ -78,13 +78,11 @@ async def closing_does_not_wait_for_Retry_After(run: Run) -> None:
         raise Miss("it waited")
 
 
-@row(REST, only_full=True)
+@row(REST)
 async def closing_with_a_request_under_way(run: Run) -> None:
     """What fails after `close` began is not to wait for a Retry-After either."""
     client = run.connect()
-    await run.server.add(
-        HttpStatus(429, headers={"Retry-After": "999999999"}, times=1),
-    )
+    await run.server.add(HttpStatus(429, headers={"Retry-After": "999999999"}, times=1))
     run.server.pause()
     await run.submit(client, 10)
     await run.until(lambda: client.stats().in_flight, "a request is under way")
