@@ -1,7 +1,7 @@
 """The Python in docs/ type-checks as strictly as a user's, and runs.
 
-What needs more than a client runs in tests of its own: the recipes under their servers, and the
-guide to testing under pytest.
+What needs more than a client runs in tests of its own: the recipes under their servers, the guide
+to testing under pytest, a row of the fault matrix among the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from raccoon_runtime import Undelivered
 from raccoon_runtime.message import Message
 
 """
-ELSEWHERE = {"recipes", "testing"}
+ELSEWHERE = {"faults", "recipes", "testing"}
 BEFORE = "# before"
 """How a block of another client's code starts."""
 
