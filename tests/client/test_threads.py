@@ -283,6 +283,9 @@ def test_a_thread_that_is_held_up_does_not_hold_up_close(
     assert client.close(timeout=0.1) == []
     assert "the client's thread is held up" in caplog.text
     held.set()
+    for thread in threading.enumerate():
+        if thread.name == "raccoon-client":
+            thread.join(20)
 
 
 def test_a_loop_that_is_another_ones(collector: Collector) -> None:

@@ -101,9 +101,9 @@ def post(port: int, path: str, **query: object) -> None:
 def use(port: int, count: int = 60) -> None:
     """Searches and refunds of many users at once."""
     with ThreadPoolExecutor(8) as users:
-        users.map(lambda n: post(port, "/searches", query=n), range(count))
-        done = users.map(lambda n: post(port, f"/orders/{n}/refund", cents=n), range(count))
-        assert list(done) == [None] * count
+        searches = users.map(lambda n: post(port, "/searches", query=n), range(count))
+        refunds = users.map(lambda n: post(port, f"/orders/{n}/refund", cents=n), range(count))
+        assert list(searches) == list(refunds) == [None] * count
 
 
 def check(collector: Collector, service: Service, count: int = 60) -> None:
@@ -125,7 +125,8 @@ SERVERS = {
     "gunicorn, sync": "gunicorn --preload -w 2 -k sync -b 127.0.0.1:{port} flask_app:app",
     "gunicorn, no preload": "gunicorn -w 2 -k gthread -b 127.0.0.1:{port} flask_app:app",
 }
-READY = r"Application startup complete|Booting worker"
+READY = r"Application startup complete|Booting worker"  # by each worker
+LISTENS = r"Uvicorn running|Listening at|parent process"
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -134,6 +135,7 @@ def test_web_servers(launch: Callable[..., Service], collector: Collector, name:
     service = launch(SERVERS[name].format(port=port))
     workers = 1 if "one" in name else 2
     service.says(READY, workers)
+    service.says(LISTENS)
     use(port)
     # It ends at once after the last answer: what was only accepted is pending still.
     assert service.terminate() in (0, -signal.SIGTERM), service.log()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread
-import encodings.idna
+import contextlib
+import importlib
 import socket
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 # Python imports these when a name is first looked up, in a thread; a fork amid an import leaves its
 # lock held in the child.
-_EARLY = (concurrent.futures.thread, encodings.idna)
+for _early in ("concurrent.futures.thread", "encodings.idna"):
+    with contextlib.suppress(RuntimeError):  # once the main thread has ended it refuses the first
+        importlib.import_module(_early)
 
 
 class Place(NamedTuple):
