@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -82,7 +83,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         self.spoilt: set[int] = set()
         """Damaged on the disk, by us."""
         self.delivered: Counter[int] = Counter()
-        self.lives = 0
+        self.lives = self.failed_files = 0
         self.life = self.live(self.root / "0")
 
     def live(self, path: Path) -> Life:
@@ -197,7 +198,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
 
     # --- what goes wrong ----------------------------------------------------------------------
 
-    def in_the_middle(self, step: str, do: Callable[[], None]) -> None:
+    def in_the_middle(self, step: str, do: Callable[[], object]) -> None:
         """Run a cycle, in which this happens at that step."""
         keeper.step = lambda name: do() if name == step else None
         try:
@@ -205,17 +206,35 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         finally:
             keeper.step = lambda name: None
 
+    def something_happens(self, which: int) -> None:
+        if self.life.out and which % 2:
+            self.settle(which // 2, True)
+        elif any(batch.count > 1 for batch in self.life.out):
+            self.split(which // 2, which // 3)
+        else:
+            self.take()
+
     @rule(step=st.sampled_from(BEFORE), which=INDEX)
     def something_happens_in_the_middle_of_writing(self, step: str, which: int) -> None:
-        def happen() -> None:
-            if self.life.out and which % 2:
-                self.settle(which, True)
-            elif any(batch.count > 1 for batch in self.life.out):
-                self.split(which, which)
-            else:
-                self.take()
+        self.in_the_middle(step, lambda: self.something_happens(which))
+        self.note_what_is_kept(self.life)
 
-        self.in_the_middle(step, happen)
+    @precondition(lambda self: any(batch.count > 1 for batch in self.life.out))
+    @rule(step=st.sampled_from(BEFORE), which=INDEX, at=INDEX, then=st.lists(INDEX, max_size=3))
+    def parts_go_on_while_they_are_written(
+        self, step: str, which: int, at: int, then: list[int]
+    ) -> None:
+        self.split(which, at)
+        self.in_the_middle(step, lambda: [self.something_happens(one) for one in then])
+        self.note_what_is_kept(self.life)
+
+    @precondition(lambda self: self.life.out)
+    @rule(step=st.sampled_from(BEFORE), then=st.lists(INDEX, max_size=3))
+    def batches_go_on_while_they_are_written_to_another_file(
+        self, step: str, then: list[int]
+    ) -> None:
+        self.the_file_is_no_good(remove=False)
+        self.in_the_middle(step, lambda: [self.something_happens(one) for one in then])
         self.note_what_is_kept(self.life)
 
     @rule(step=st.sampled_from(BEFORE))
@@ -253,6 +272,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             if remove:
                 self.life.keeper._file.claim.path.unlink()
             self.life.keeper.renew()
+            self.failed_files += 1
             while remove and self.life.keeper.cycle():
                 pass
             self.note_what_is_kept(self.life)
@@ -321,7 +341,8 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             self.deliver_all()
             self.end()
             assert not self.owed
-            assert self.spoilt or list(self.life.path.glob("*.spool")) == []
+            left = os.listdir(self.life.path)
+            assert self.spoilt or self.failed_files or left == [], left
         finally:
             self.life.keeper.close()
             self.patch.undo()

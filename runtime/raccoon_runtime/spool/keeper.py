@@ -7,17 +7,19 @@ import errno
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Callable
 
-from ..errors import SpoolError
-from .directory import Claim, Directory
+from .directory import Directory
+from .file import SpoolFile, read_through
 from .kept import KeptQueue
-from .reserve import Reserve
 from .row import Amount
 from .salvage import Adoption, find_sound
 from .sources import Wreck
 from .store import Store
 from .work import Work
+
+_LITTLE = 1, 32  # batches that are written at once, and rows that are removed, in trouble
 
 
 def step(name: str) -> None:
@@ -36,12 +38,17 @@ class Keeper:
         self._directory = directory
         self._queue = queue
         self._log = logger
-        self._file: _File | None = None
+        self._file: SpoolFile | None = None
         self._work = Work()
-        self._careful = False
+        self._new = self._others = sys.maxsize
         self._adoption: Adoption | None = None
         self._found = 0
         self.adopted: Callable[[], object] = lambda: None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether all that waited in trouble has been written."""
+        return self._new == sys.maxsize
 
     # --- steps ----------------------------------------------------------------------------
 
@@ -56,31 +63,51 @@ class Keeper:
         file.check()
         room = file.reserve.lay_by()
         self._work.add(self._queue.to_write(new=room and not self._work.new))
-        if room:
-            self._write(file.store, self._work)
-        else:
-            self._write_gone(file.store)
+        self._write(file.store, self._work.part(self._new if room else 0, self._others))
         more = not ending and self._read(file.store)
-        if not room:
+        if not self._has_work():
+            self._new = self._others = sys.maxsize
+        elif not room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return more or self._has_work()
 
     def relieve(self) -> None:
-        """Remove what has its outcome, with the help of the reserve: that may be all that fits."""
-        self._careful = True
-        if self._file is not None:
-            self._file.reserve.give_up()
+        """Do, on a disk that is full or fails, what can be done on it all the same.
+
+        What has its outcome is removed, with the help of the reserve, and what has its turn is
+        read. From now on little is written at once: that may fit where much does not.
+        """
+        self._new, self._others = _LITTLE
+        file = self._file
+        if file is None:
+            return
+        file.reserve.give_up()
+        self._work.add(self._queue.to_write(new=False))
+        for attempt in (self._remove, self._load, self._adopt, Store.shrink):
             with contextlib.suppress(sqlite3.Error, OSError):
-                self._work.add(self._queue.to_write(new=False))
-                self._write_gone(self._file.store)
-                self._load(self._file.store)
-                self._file.store.shrink()
+                attempt(file.store)
+        self._drop(file)
+
+    def _remove(self, store: Store) -> None:
+        while some := self._work.part(0, self._others):
+            self._write(store, some)
+
+    def _drop(self, file: SpoolFile) -> None:
+        """Remove the file rather than its rows, when none is wanted any more."""
+        with contextlib.suppress(sqlite3.Error):
+            if not file.store.aside() and self._queue.forget_gone():
+                self._file = None
+                self._work.gone.clear()
+                self._work.failing.clear()
+                file.end(remove=True)
 
     def renew(self) -> None:
         """Leave a file that is damaged for another, and save from it what can be read."""
-        file, self._file = self._file, None
+        file = self._file
         if file is None:
             return
+        read_through(file.claim.path)
+        self._file = None
         again, upto, others = self._queue.renew()
         # What was not out yet has no row there.
         self._work = Work(new=again + [batch for batch in self._work.new if not batch.out])
@@ -98,13 +125,13 @@ class Keeper:
 
     # --- the file ---------------------------------------------------------------------------
 
-    def _open(self) -> _File:
+    def _open(self) -> SpoolFile:
         first = self._adoption is None and not self._queue.last
         found = None
         if first:
             self._directory.sweep()
             found = find_sound(self._directory)
-        file = _File(*found) if found else _made(self._directory)
+        file = SpoolFile(*found) if found else SpoolFile.new(self._directory)
         try:
             if not first:
                 file.store.go_on_after(self._queue.last)
@@ -120,11 +147,9 @@ class Keeper:
 
     # --- writing ----------------------------------------------------------------------------
 
-    def _write(self, store: Store, work: Work) -> None:
-        if not work:
+    def _write(self, store: Store, some: Work) -> None:
+        if not some:
             return
-        # On a disk that has been full a little may fit where much does not.
-        some = Work(work.new[:1] if self._careful else work.new, work.gone, work.failing)
         rows, replaced = self._queue.rows_of(some)
         gone = some.gone + replaced
         step("begin")
@@ -136,16 +161,8 @@ class Keeper:
             store.delete(gone)
             step("commit")
         step("written")
-        self._work = Work(new=work.new[len(some.new) :])
-        self._careful = self._careful and bool(self._work)
+        self._work.subtract(some)
         self._queue.written([(batch, id) for (batch, _), id in zip(rows, ids, strict=True)], gone)
-
-    def _write_gone(self, store: Store) -> None:
-        new, self._work.new = self._work.new, []
-        try:
-            self._write(store, self._work)
-        finally:
-            self._work.new = new
 
     def _has_work(self) -> bool:
         return bool(self._work) or self._queue.has_work()
@@ -202,38 +219,3 @@ class Keeper:
         if events:
             told = "%d events are missing in the spool in %s"
             self._log.error(told, events, self._directory.path)
-
-
-class _File:
-    """The file that is ours."""
-
-    def __init__(self, claim: Claim, store: Store) -> None:
-        self.claim = claim
-        self.store = store
-        self.reserve = Reserve(claim.path)
-        self._stat = os.stat(claim.path)
-
-    def check(self) -> None:
-        """SpoolError when somebody has removed it, or its lock."""
-        if not self.claim.is_ours(self._stat):
-            raise SpoolError(f"{self.claim.path} was removed, or its lock")
-
-    def close(self) -> None:
-        try:
-            empty = self.store.is_empty()
-        except sqlite3.Error:
-            empty = False
-        self.store.close()
-        if empty:
-            self.claim.remove()
-        self.claim.release()
-
-
-def _made(directory: Directory) -> _File:
-    claim = directory.new()
-    try:
-        return _File(claim, Store(claim.path))
-    except BaseException:
-        claim.remove()
-        claim.release()
-        raise

@@ -226,6 +226,16 @@ class KeptQueue(Queue):
             self._accepted += amount.events
             self._failures[SpoolError.__name__] += amount.events
 
+    def forget_gone(self) -> bool:
+        """Forget the rows that are to be removed, if there are no others; whether it is so."""
+        with self._lock:
+            if self._disk.kept.events:
+                return False
+            self._work.gone.clear()
+            self._work.failing.clear()
+            self._disk.resident.clear()
+            return True
+
     def renew(self) -> tuple[list[Batch], int, set[int]]:
         """Forget the rows that memory knows: their file fails, and there will be another.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import SpoolError
 from .directory import Claim, Directory
+from .file import read_through
 from .reader import Reader, is_passing
 from .reserve import Reserve
 from .sources import Moved, Orphan, Source, UnreadableError, Wreck
@@ -91,8 +92,9 @@ class Adoption:
 
     def _open_wreck(self, claim: Claim) -> None:
         try:
+            read_through(claim.path)
             reader = Reader.open(claim.path)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._leave(claim, error)
         else:
             self._sources.appendleft(Wreck(claim, reader, self._log))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 
 from .. import process
+from ..errors import SpoolError
 from .directory import Directory
 from .keeper import Keeper
 from .queue import SpooledQueue
 from .reader import is_passing
 
 _PATIENCE = 1.0  # seconds between two tries when the disk does not do its part
+_CALM = 5.0  # seconds without trouble after which it is said to be over
 _COMPANY = 0.2  # seconds for which removals wait for events to be written along with them
 
 
@@ -32,6 +35,7 @@ class Spool:
         self._at_end: list[Callable[[], object]] = []
         self._when_adopted: list[Callable[[], object]] = []
         self._troubled = False
+        self._calm_at = 0.0
         queue.wake, queue.nudge = self.wake, self.nudge
 
     # --- any thread -------------------------------------------------------------------
@@ -104,9 +108,11 @@ class Spool:
             self._wait()
 
     def _wait(self) -> None:
-        linger = self._queue.lingering()
+        most = self._queue.lingering()
+        if self._troubled:
+            most = min(_CALM, _CALM if most is None else most)
         with self._changed:
-            self._changed.wait_for(lambda: self._woken or self._nudged or self._ending, linger)
+            self._changed.wait_for(lambda: self._woken or self._nudged or self._ending, most)
             if self._nudged and not (self._woken or self._ending):
                 self._changed.wait_for(lambda: self._woken or self._ending, _COMPANY)
             self._woken = self._nudged = False
@@ -119,7 +125,7 @@ class Spool:
         except Exception as error:
             self._trouble(error)
             return not ending
-        if self._troubled:
+        if self._troubled and self._keeper.is_well and time.monotonic() >= self._calm_at:
             self._troubled = False
             self._log.info("the spool in %s can be written again", self._directory.path)
         return more
@@ -127,22 +133,34 @@ class Spool:
     def _trouble(self, error: Exception) -> None:
         """Say it once; do what can be done against it, and wait before the next try."""
         again, self._troubled = self._troubled, True
-        if is_passing(error):
-            if not again:
-                told = "the spool in %s cannot be written, so events wait: %s"
-                expected = isinstance(error, (sqlite3.Error, OSError))
-                self._log.error(told, self._directory.path, error, exc_info=not expected)
-            with process.undivided():
-                self._keeper.relieve()
-        else:
-            told = "the spool's file in %s is no good any more, another takes its place: %s"
-            self._log.error(told, self._directory.path, error)
-            with process.undivided():
-                self._keeper.renew()
+        self._calm_at = time.monotonic() + _CALM
+        if not is_passing(error) and self._renewed(error):
             if not again:
                 return
+        else:
+            self._relieve(error, again)
         with self._changed:
             self._changed.wait_for(lambda: self._ending, _PATIENCE)
+
+    def _relieve(self, error: Exception, again: bool) -> None:
+        if not again:
+            told = "the spool in %s cannot be written, so events wait: %s"
+            expected = isinstance(error, (sqlite3.Error, OSError))
+            self._log.error(told, self._directory.path, error, exc_info=not expected)
+        with process.undivided():
+            self._keeper.relieve()
+
+    def _renewed(self, error: Exception) -> bool:
+        """Leave a damaged file for another; not when it is the disk that cannot read it."""
+        try:
+            with process.undivided():
+                self._keeper.renew()
+        except OSError:
+            return False
+        told = "the spool's file in %s is no good any more, another takes its place: %s"
+        why = error.reason if isinstance(error, SpoolError) else error
+        self._log.error(told, self._directory.path, why)
+        return True
 
     def _has_adopted(self) -> None:
         with self._changed:

@@ -25,6 +25,15 @@ class Work:
     def __bool__(self) -> bool:
         return bool(self.new or self.gone or self.failing)
 
+    def part(self, new: int, others: int) -> Work:
+        """Return the first of it, so many of each."""
+        return Work(self.new[:new], self.gone[:others], self.failing[:others])
+
+    def subtract(self, part: Work) -> None:
+        """Forget the first of it."""
+        del self.new[: len(part.new)], self.gone[: len(part.gone)]
+        del self.failing[: len(part.failing)]
+
     def add(self, other: Work) -> None:
         """Take over what another one holds."""
         self.new += other.new
