@@ -220,7 +220,9 @@ async def test_tls() -> None:
             authority.configure_trust(trusting)
             async with AsyncEventClient.connect(url, ssl=trusting) as client:
                 await client.send_page_event(event_name="x" * 100_000)
-                collector.sever()
+                # Python 3.10 warns of aiohttp's idle connections that a server ended over TLS.
+                if url != collector.http_url:
+                    collector.sever()
                 await client.send_page_event(event_name="again")
         assert len(collector.stored) == 6
 

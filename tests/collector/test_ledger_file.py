@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,18 @@ from raccoon_runtime.collector import (
     GoAway,
     LateError,
     NoAnswer,
+    Received,
     Unpublishable,
     ledger_file,
 )
 from raccoon_runtime.collector.process import CollectorProcess
+from raccoon_runtime.collector.request import Event
 from raccoon_runtime.envelope import Code
 
 from tests.interop import bodies, raw, raw_grpc
 from tests.waiting import until
 
+RECEIVED = Received("ws", "JSON", "a", ("t",), b"", "", "g", Code.CODE_OK, 1.5)
 OK, BAD, FAILED = Code.CODE_OK, Code.CODE_BAD_REQUEST, Code.CODE_INTERNAL_ERROR
 PROTO = {"Content-Type": "application/proto"}
 
@@ -90,12 +94,27 @@ def test_a_collector_goes_on_with_the_file_of_the_one_before(tmp_path: Path) -> 
     )
     path.write_bytes(line + line[:40])
     file = ledger_file.LedgerFile(path)
+    file.add(RECEIVED, [Event(b"\0", "t")], [])
     file.close()
-    with path.open("ab") as end:
-        end.write(line)
     entries = list(ledger_file.read(path))
     assert [entry.events for entry in entries] == [(("t", b"\0"),)] * 2
-    assert entries[0].code is None
+    assert [entry.code for entry in entries] == [None, OK]
+
+
+def test_a_line_that_did_not_fit_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    file = ledger_file.LedgerFile(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            file.add(RECEIVED, [], [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == 20
+    file.add(RECEIVED, [], [])
+    file.close()
+    assert len(list(ledger_file.read(path))) == 1
 
 
 def test_nothing_acknowledged_is_missing_after_a_kill(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import posixpath
 import socket
 from collections.abc import Mapping
+from ssl import SSLError
 from urllib.parse import quote, urlsplit
 
 from ..envelope import Code
@@ -125,7 +126,7 @@ class HttpSide:
                 pass
         except HttpError as error:
             peer.writer.write(error.encode())
-        except (Severed, ConnectionError):
+        except (Severed, ConnectionError, SSLError):
             pass
         except Exception:
             _LOG.exception("a connection ended by a mistake of the collector's own")

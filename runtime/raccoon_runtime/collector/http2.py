@@ -140,6 +140,8 @@ class Http2Connection(asyncio.Protocol):
         self._calls.clear()
         if self._patience is not None:
             self._patience.cancel()
+        if self.transport is not None:
+            self.transport.close()  # which Python 3.10's TLS wants to be told all the same
         self.transport = None
         self.ended.set_result(None)
 

@@ -44,12 +44,11 @@ class LedgerFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         size = os.fstat(self._file).st_size
-        # The last line of a collector that was killed may be torn.
-        if size and os.pread(self._file, 1, size - 1) != b"\n":
-            self._write(b"\n")
+        # The last line of a collector that was killed may be torn; so may one on a full disk.
+        self._torn = bool(size) and os.pread(self._file, 1, size - 1) != b"\n"
 
     def add(self, received: Received, published: Sequence[Event], told: Sequence[Code]) -> None:
-        """Write a line; it is the system's when this returns."""
+        """Write a line; it is the system's when this returns. OSError when it cannot be."""
         line = {
             "time": received.time,
             "transport": received.transport,
@@ -69,9 +68,12 @@ class LedgerFile:
         """Close the file."""
         os.close(self._file)
 
-    def _write(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._file, data) :]
+    def _write(self, line: bytes) -> None:
+        left = b"\n" + line if self._torn else line
+        self._torn = True
+        while left:
+            left = left[os.write(self._file, left) :]
+        self._torn = False
 
 
 def read(path: str | os.PathLike[str]) -> Iterator[Entry]:
