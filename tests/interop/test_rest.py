@@ -276,6 +276,13 @@ async def test_what_is_no_request(
     assert got.headers["connection"] == "close"
 
 
+async def test_headers_of_more_than_a_megabyte(server: Server) -> None:
+    head = HEAD + LENGTH + "X: " + "a" * (1100 << 10) + "\r\n" + LAST + "\r\n"
+    assert await send(server, head.encode() + BODY) == (431, b"431 Request Header Fields Too Large")
+    head = HEAD + LENGTH + "X: " + "a" * (900 << 10) + "\r\n" + LAST + "\r\n"
+    assert await send(server, head.encode() + BODY) == GOOD_ANSWER
+
+
 async def test_many_at_once(server: Server) -> None:
     guids = [f"many-{n}" for n in range(50)]
     got = await asyncio.gather(*(post(server, "PROTO", proto(guid)) for guid in guids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import posixpath
 import socket
@@ -15,11 +16,12 @@ from . import frames, go_json, go_proto
 from .arrival import Arrival, Identity
 from .connections import Table
 from .faults import Close, HttpStatus, NoUpgrade
-from .http1 import Body, BodyError, Head, Headers, HttpError, Reply, Source, read_head
+from .http1 import Body, BodyError, Head, Headers, HttpError, Reply, read_head
 from .intake import Intake, NullEvent, Verdict
 from .request import JSON, PROTO, Answer, Request, RequestError, Wire
 from .settings import Settings
-from .sockets import reset
+from .sockets import linger, reset
+from .source import Source
 from .websocket import Session
 
 EVENTS_PATH, PING_PATH = "/api/v1/events", "/ping"
@@ -126,6 +128,9 @@ class HttpSide:
                 pass
         except HttpError as error:
             peer.writer.write(error.encode())
+            peer.busy = False
+            with contextlib.suppress(ConnectionError):
+                await linger(peer.source, peer.writer)
         except (Severed, ConnectionError, SSLError):
             pass
         except Exception:

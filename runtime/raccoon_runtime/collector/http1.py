@@ -14,6 +14,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
+from .source import LineTooLong, Source
+
 MOST_HEADER_BYTES = (1 << 20) + 4096
 # What of a body that nobody asked for is still read, to keep the connection.
 MOST_UNREAD_BYTES = 256 << 10
@@ -52,60 +54,6 @@ class BodyError(Exception):
     """A body that breaks off, or whose chunks are none."""
 
 
-class Source:
-    """Reads a connection by lines and by lengths."""
-
-    def __init__(self, reader: asyncio.StreamReader) -> None:
-        self._reader = reader
-        self._ahead = bytearray()
-
-    @property
-    def ahead(self) -> int:
-        """How many bytes came that nobody has asked for yet."""
-        return len(self._ahead)
-
-    async def some(self) -> bytes:
-        """Return what comes next; nothing at the end."""
-        if self._ahead:
-            found = bytes(self._ahead)
-            self._ahead.clear()
-            return found
-        return await self._reader.read(1 << 18)
-
-    async def drained(self) -> None:
-        """Return at the end; what comes until then is nobody's."""
-        while await self.some():
-            pass
-
-    async def exactly(self, size: int) -> bytes:
-        """Return so many bytes; EOFError when there are fewer."""
-        while len(self._ahead) < size:
-            await self._more()
-        found = bytes(self._ahead[:size])
-        del self._ahead[:size]
-        return found
-
-    async def line(self, most: int) -> bytes:
-        """Return the next line without its end; EOFError, or HttpError when it is too long."""
-        seen = 0
-        while (end := self._ahead.find(b"\n", seen)) < 0:
-            seen = len(self._ahead)
-            if seen > most:
-                raise HttpError(431)
-            await self._more()
-        if end > most:
-            raise HttpError(431)
-        found = bytes(self._ahead[:end])
-        del self._ahead[: end + 1]
-        return found.removesuffix(b"\r")
-
-    async def _more(self) -> None:
-        more = await self._reader.read(1 << 18)
-        if not more:
-            raise EOFError
-        self._ahead += more
-
-
 class Headers(dict[str, list[str]]):
     """Every value of each header; the names are in lower case."""
 
@@ -124,7 +72,6 @@ class Head:
     """A request without its body; `path` is what its target's escapes stand for."""
 
     method: str
-    target: str
     version: tuple[int, int] = (1, 1)
     path: str = ""
     query: str = ""
@@ -147,9 +94,11 @@ async def read_head(source: Source) -> Head | None:
         lines = await _header_lines(source, MOST_HEADER_BYTES - len(first))
     except EOFError:
         return None
+    except LineTooLong:
+        raise HttpError(431) from None
     method, target, version = _request_line(first)
     path, query = _parts(target)
-    head = Head(method, target.decode("latin-1"), version, path, query, _headers(lines))
+    head = Head(method, version, path, query, _headers(lines))
     hosts = head.headers.get("host", [])
     if len(hosts) > 1:
         raise HttpError
@@ -234,7 +183,7 @@ class Body:
             self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             return await (self._chunks() if self.chunked else self._source.exactly(self.length))
-        except (EOFError, HttpError) as error:
+        except (EOFError, LineTooLong) as error:
             raise BodyError from error
 
     async def skip(self) -> bool:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
 from typing import cast
+
+from .source import Source
+
+FAREWELL = 1.0
+"""How long a connection lingers at most, in seconds."""
 
 
 class AddressError(OSError):
@@ -27,6 +33,18 @@ def listen(host: str, port: int) -> socket.socket:
             error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         )
         raise AddressError(error.errno, f"cannot listen on {host}:{port}: {why}") from error
+
+
+async def linger(source: Source, writer: asyncio.StreamWriter) -> None:
+    """End this side's half of a connection, and give the last words time to arrive.
+
+    What the other side sends to a closed socket resets the connection, and the reset can overtake
+    them.
+    """
+    if writer.can_write_eof() and not writer.is_closing():
+        writer.write_eof()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(source.drained(), FAREWELL)
 
 
 def reset(transport: asyncio.BaseTransport | None) -> None:

@@ -11,14 +11,13 @@ from .arrival import Arrival, Identity
 from .connections import Refusal, Table
 from .faults import Close, Mute
 from .frames import FrameError, Frames, Message
-from .http1 import Source
 from .intake import Intake, NullEvent, Verdict
 from .request import JSON, PROTO, Answer, Request, RequestError, Wire
 from .settings import Settings
-from .sockets import reset
+from .sockets import linger, reset
+from .source import Source
 
 PING = b"--ping--"
-FAREWELL = 1.0
 OPCODES: dict[Wire, int] = {JSON: frames.TEXT, PROTO: frames.BINARY}
 WIRES: dict[int, Wire] = {frames.TEXT: JSON, frames.BINARY: PROTO}
 
@@ -54,7 +53,8 @@ class Session:
         """Serve until the connection ends."""
         with contextlib.suppress(ConnectionError):
             await self._serve()
-            await self._farewell()
+            if self._closed:
+                await linger(self._source, self._writer)
         self._writer.close()
 
     async def _serve(self) -> None:
@@ -71,16 +71,6 @@ class Session:
         finally:
             self._watch.cancel()
             self._table.remove(self._identity)
-
-    async def _farewell(self) -> None:
-        """Let a close frame arrive. What the client sent meanwhile would reset the connection, and
-        the reset could overtake the frame.
-        """
-        if not self._closed or not self._writer.can_write_eof() or self._writer.is_closing():
-            return
-        self._writer.write_eof()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._source.drained(), FAREWELL)
 
     def ping(self) -> None:
         """Send the ping whose pong keeps the connection."""
