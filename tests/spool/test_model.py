@@ -29,6 +29,7 @@ from raccoon_runtime.envelope import Ack, Code, Status
 from raccoon_runtime.errors import DroppedError, RejectedError
 from raccoon_runtime.spool import Directory, SpooledQueue, directory, keeper
 from raccoon_runtime.spool.keeper import Keeper
+from raccoon_runtime.spool.row import Found
 from raccoon_runtime.spool.store import Store
 from raccoon_runtime.wires import PROTO_WIRE
 
@@ -252,18 +253,17 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     @rule(which=INDEX, remove=st.booleans())
     def a_row_is_damaged(self, which: int, remove: bool) -> None:
         rows, store = self.rows_on_the_disk_alone(), self.life.store
-        found = store and store.row(rows[which % len(rows)])
-        if store and found and found.row is not None:
+        found = rows[which % len(rows)]
+        if store and found.row is not None:
             numbers = {self.numbers[one] for one in found.row.frames}
             self.owed -= numbers
             self.spoilt |= numbers
             change = "DELETE FROM batches" if remove else "UPDATE batches SET sent_time = 1"
             store._db.execute(f"{change} WHERE id = ?", (found.id,))
 
-    def rows_on_the_disk_alone(self) -> list[int]:
-        store, disk = self.life.store, self.life.queue._disk
-        ids = [] if store is None else store.ids()
-        return [id for id in ids if id > disk.cursor and id not in disk.resident]
+    def rows_on_the_disk_alone(self) -> list[Found]:
+        store, (cursor, others) = self.life.store, self.life.queue.known
+        return [] if store is None else [one for one in store.rows(cursor) if one.id not in others]
 
     @rule(remove=st.booleans())
     def the_file_is_no_good(self, remove: bool) -> None:
@@ -365,8 +365,8 @@ class SpoolAgainstModel(RuleBasedStateMachine):
 
 TestSpoolAgainstModel = SpoolAgainstModel.TestCase
 TestSpoolAgainstModel.settings = settings(
-    max_examples=60,
-    stateful_step_count=60,
+    max_examples=settings.default.max_examples * 2 // 5,
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,

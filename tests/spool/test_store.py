@@ -16,6 +16,10 @@ from raccoon_runtime.spool.store import VERSION, Store
 from tests.spool.rows import fill, row
 
 
+def _ids(store: Store) -> list[int]:
+    return [one.id for one in store.rows()]
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "a.spool")
@@ -44,7 +48,7 @@ def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
         store.insert(row([2]))
         store.delete([1])
         raise ZeroDivisionError
-    assert store.ids() == [1]
+    assert _ids(store) == [1]
     store.close()
 
 
@@ -83,7 +87,7 @@ def test_room_that_is_free_goes_back_to_the_disk(store: Store) -> None:
         for n in range(60):
             store.insert(row([n], 1 << 20))
     with store.transaction():
-        store.delete(store.ids())
+        store.delete(_ids(store))
     for _ in range(40):
         store.trim()
     store.shrink()
@@ -119,7 +123,7 @@ def test_a_damaged_row_is_set_aside_and_the_others_stay(store: Store) -> None:
     found = store.load(0, 10, 1 << 20)
     assert [one.row is None for one in found] == [False, True, False]
     assert found[1].counted == rows[1].amount
-    assert store.ids() == [1, 3]
+    assert _ids(store) == [1, 3]
     (aside,) = store.aside()
     assert (aside.req_guid, aside.reason) == (rows[1].req_guid.encode(), b"it is cut off")
     assert aside.frames == bytes(5000)
@@ -150,15 +154,3 @@ def test_a_reader_changes_nothing(tmp_path: Path) -> None:
     assert reader.totals().events == 1
     reader.close()
     assert [one.name for one in tmp_path.iterdir()] == ["a.spool"]
-
-
-def test_the_ids_of_a_file_with_broken_pages(tmp_path: Path) -> None:
-    path = tmp_path / "a.spool"
-    fill(path, 300, 1)
-    sound = path.read_bytes()
-    for page in range(1, len(sound) // 4096):
-        path.write_bytes(sound[: page * 4096] + bytes(4096) + sound[(page + 1) * 4096 :])
-        reader = Reader.open(path)
-        # Where the table is broken the index tells, and the other way round.
-        assert reader.ids() == list(range(1, 301)), page
-        reader.close()

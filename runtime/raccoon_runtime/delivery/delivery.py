@@ -92,7 +92,7 @@ class Delivery:
         from ..spool import Directory, Spool, SpooledQueue
 
         queue = SpooledQueue(bounds, self._wire, self.handle, self._signal, options.spool_bytes)
-        queue.loaded_some = self._loaded
+        queue.loaded_some, queue.sought = self._loaded, self._sought
         self._spool = Spool(Directory(options.spool), queue, options.logger)
         return queue
 
@@ -423,6 +423,14 @@ class Delivery:
     def _tell_loaded(self, batches: list[Batch], row: int) -> None:
         for flush in self._flushes:
             flush.loaded(batches, row)
+
+    def _sought(self, last: int | None) -> None:
+        if self._flushes:
+            self.handle.call(self._tell_sought, last)
+
+    def _tell_sought(self, last: int | None) -> None:
+        for flush in self._flushes:
+            flush.sought(last)
 
     def _divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
         for flush in self._flushes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 from .batch import Batch
@@ -15,18 +16,28 @@ class Flush:
 
     def __init__(self) -> None:
         self.left: set[Batch] = set()
-        self._after = self._last = 0
+        self._after = 0
+        self._last: float = 0
         self.done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def wait_for(self, mark: Mark) -> None:
         """Wait for all that was pending then."""
-        self._after, self._last = mark.after, mark.last
+        self._after = mark.after
+        self._last = math.inf if mark.last is None else mark.last
         self._add(mark.batches)
 
     def loaded(self, batches: Sequence[Batch], row: int) -> None:
         """Hear what was read from the disk, and up to which row."""
         after, self._after = self._after, max(row, self._after)
         self._add([batch for batch in batches if after < (batch.row or 0) <= self._last])
+
+    def sought(self, last: int | None) -> None:
+        """Hear that rows get other numbers, None, and which is the last when they have them."""
+        if last is None:
+            self._last = math.inf
+        elif self._last == math.inf:
+            self._last = last
+            self._check()
 
     def _add(self, batches: Sequence[Batch]) -> None:
         # Some may have been split, or settled, since they were read.

@@ -50,11 +50,14 @@ class Counts(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What is pending: batches in memory; on the disk alone, the rows behind one, up to another."""
+    """What is pending: batches in memory; on the disk alone, the rows behind one, up to another.
+
+    The last is None while that is not known.
+    """
 
     batches: list[Batch]
     after: int = 0
-    last: int = 0
+    last: int | None = 0
 
 
 class Queue:

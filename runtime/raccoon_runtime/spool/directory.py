@@ -36,21 +36,35 @@ class Claim:
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
+        _claimed.add(str(path))
+        self._hold(lock)
+
+    def _hold(self, lock: int) -> None:
         self._lock = lock
         process.close_in_child(lock)
-        _claimed.add(str(path))
         # For people; a full disk has no room for it, and needs none.
         with contextlib.suppress(OSError):
             os.truncate(lock, 0)
             os.write(lock, b"%d\n" % os.getpid())
 
     def is_ours(self, file: os.stat_result) -> bool:
-        """Whether this file, and our lock, are still where they were made."""
+        """Whether this file is where it was made, and nobody else's.
+
+        A lock that somebody has removed is made again.
+        """
         try:
             there = os.path.samestat(file, os.stat(self.path))
         except FileNotFoundError:
             return False
-        return there and _is_at(self._lock, _lock_path(self.path))
+        return there and (_is_at(self._lock, _lock_path(self.path)) or self._lock_again())
+
+    def _lock_again(self) -> bool:
+        lock = _locked(_lock_path(self.path))
+        if lock is None:
+            return False
+        process.close(self._lock)
+        self._hold(lock)
+        return True
 
     def release(self) -> None:
         """Give it up, and remove the lock when the file is gone."""
@@ -130,13 +144,8 @@ class Directory:
 
     def claim(self, path: Path) -> Claim | None:
         """Lock a file; None when another process has it. OSError when the lock cannot be made."""
-        lock_path = _lock_path(path)
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # Who had it before may have removed it between the two calls.
-        if _lock(lock) and _is_at(lock, lock_path):
-            return Claim(path, lock)
-        os.close(lock)
-        return None
+        lock = _locked(_lock_path(path))
+        return None if lock is None else Claim(path, lock)
 
     def owner(self, path: Path) -> str | None:
         """Return the process id of whoever uses a file, "?" if it is not told; None for nobody."""
@@ -150,6 +159,16 @@ class Directory:
             return os.read(lock, 20).decode(errors="replace").strip() or "?"
         finally:
             os.close(lock)
+
+
+def _locked(path: Path) -> int | None:
+    """Return the lock of that path; None when another process has it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Who had it before may have removed it between the two calls.
+    if _lock(lock) and _is_at(lock, path):
+        return lock
+    os.close(lock)
+    return None
 
 
 def _lock(lock: int) -> bool:

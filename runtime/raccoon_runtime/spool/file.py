@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 from pathlib import Path
 
-from ..errors import SpoolError
 from .directory import Claim, Directory
+from .pages import Pages
 from .reserve import Reserve
+from .sources import Known, Orphan, Source, Wreck
 from .store import Store
 
 
@@ -41,22 +43,39 @@ class SpoolFile:
             claim.release()
             raise
 
-    def check(self) -> None:
-        """SpoolError when somebody has removed it, or its lock."""
-        if not self.claim.is_ours(self._stat):
-            raise SpoolError(f"{self.claim.path} was removed, or its lock")
+    @property
+    def is_ours(self) -> bool:
+        """Whether nobody has removed it, or taken it from us."""
+        return self.claim.is_ours(self._stat)
+
+    def given_up(self, known: Known, logger: logging.Logger) -> Source:
+        """Return what is to be saved from it, beside the rows that are known.
+
+        OSError when it cannot be read now, and so is not to be given up.
+        """
+        if not self.is_ours:
+            return Orphan(self.claim, self.store, known)
+        read_through(self.claim.path)
+        self.reserve.give_up()
+        self.store.close()
+        return Wreck(self.claim, Pages(self.claim.path), logger, known)
+
+    def drop(self) -> None:
+        """Remove it, whatever is in it."""
+        self.store.close()
+        self.claim.remove()
+        self.claim.release()
 
     def close(self) -> None:
-        """Let go of it; it is removed when nothing is in it."""
+        """Let go of it; remove it when it is empty, or put it aside for the damaged rows in it."""
         try:
-            empty = self.store.is_empty()
+            batches, aside = self.store.totals().batches, self.store.aside()
         except sqlite3.Error:
-            empty = False
-        self.end(remove=empty)
-
-    def end(self, *, remove: bool) -> None:
-        """Let go of it, and remove it or not."""
+            batches, aside = 1, []
         self.store.close()
-        if remove:
-            self.claim.remove()
+        if not batches:
+            if aside:
+                self.claim.set_aside()
+            else:
+                self.claim.remove()
         self.claim.release()

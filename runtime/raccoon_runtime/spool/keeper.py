@@ -10,12 +10,12 @@ import sqlite3
 import sys
 from collections.abc import Callable
 
+from ..errors import SpoolError
 from .directory import Directory
-from .file import SpoolFile, read_through
+from .file import SpoolFile
 from .kept import KeptQueue
 from .row import Amount
 from .salvage import Adoption, find_sound
-from .sources import Wreck
 from .store import Store
 from .work import Work
 
@@ -60,7 +60,8 @@ class Keeper:
         if ending and not self._has_work():
             return False
         file = self._file or self._open()
-        file.check()
+        if not file.is_ours:
+            raise SpoolError("it was removed, or another process has taken it")
         room = file.reserve.lay_by()
         self._work.add(self._queue.to_write(new=room and not self._work.new))
         self._write(file.store, self._work.part(self._new if room else 0, self._others))
@@ -99,21 +100,20 @@ class Keeper:
                 self._file = None
                 self._work.gone.clear()
                 self._work.failing.clear()
-                file.end(remove=True)
+                file.drop()
 
     def renew(self) -> None:
         """Leave a file that is damaged for another, and save from it what can be read."""
         file = self._file
         if file is None:
             return
-        read_through(file.claim.path)
+        source = file.given_up(self._queue.known, self._log)
         self._file = None
-        again, upto, others = self._queue.renew()
         # What was not out yet has no row there.
-        self._work = Work(new=again + [batch for batch in self._work.new if not batch.out])
-        file.reserve.give_up()
+        fresh = [batch for batch in self._work.new if not batch.out]
+        self._work = Work(new=self._queue.renew() + fresh)
         self._adoption = self._adoption or Adoption(self._directory, (), self._log)
-        self._adoption.add(Wreck(file.claim, file.store, self._log, (upto, others)))
+        self._adoption.add(source)
 
     def close(self) -> None:
         """Close the file, and remove it when it is empty."""
@@ -180,13 +180,12 @@ class Keeper:
         if wanted is None:
             return False
         found = store.load(*wanted)
-        if found:
-            self._queue.loaded(found)
-            self._report(sum(one.row is None for one in found))
-            return True
-        if self._adoption is None or not self._adoption.seeks_ours:
-            self._report_missing(self._queue.give_up_rest())
-        return False
+        missing = self._queue.loaded(found)
+        if missing:
+            told = "%d events are missing in the spool in %s"
+            self._log.error(told, missing, self._directory.path)
+        self._report(sum(one.row is None for one in found))
+        return bool(found)
 
     def _adopt(self, store: Store) -> bool:
         # Until all is written again, a file that failed may be the only one to have it.
@@ -201,6 +200,8 @@ class Keeper:
             self.adopted()
             return False
         self._take_over(moved.amount, store.last_id())
+        if not self._adoption.seeks_ours:
+            self._queue.end_search()
         if moved.damaged.batches:
             self._queue.found_damaged(moved.damaged)
             self._report(moved.damaged.batches)
@@ -214,8 +215,3 @@ class Keeper:
         if damaged:
             told = "%d batches in the spool in %s are damaged, and were set aside"
             self._log.error(told, damaged, self._directory.path)
-
-    def _report_missing(self, events: int) -> None:
-        if events:
-            told = "%d events are missing in the spool in %s"
-            self._log.error(told, events, self._directory.path)

@@ -28,7 +28,8 @@ class KeptQueue(Queue):
     """What is to be written is told by `wake`, or by `nudge` when that has time.
 
     `signal` is called when something may go out. `loaded_some` hears of batches that were read from
-    the disk, and up to which row.
+    the disk, and up to which row; `sought` of a search for rows in a file that failed, and which
+    row is the last when it has ended.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class KeptQueue(Queue):
         self.wake: Callable[[], None] = lambda: None
         self.nudge: Callable[[], None] = lambda: None
         self.loaded_some: Callable[[list[Batch], int], None] = lambda batches, row: None
+        self.sought: Callable[[int | None], None] = lambda last: None
         self._handle = handle
         self._tell = signal
         self._disk = Backlog(bounds)
         self._recovered = 0
+        self._seeking = False
         self._ready: deque[Batch] = deque()
         self._work = Work()
         self._keepers: dict[Batch, list[Waker]] = {}
@@ -147,10 +150,11 @@ class KeptQueue(Queue):
             and self._disk.has_room()
         )
 
-    def loaded(self, found: Sequence[Found]) -> None:
-        """Take rows that were read."""
+    def loaded(self, found: Sequence[Found]) -> int:
+        """Take the rows that come next, and return how many events should be there and are not."""
         batches: list[Batch] = []
         wakers: list[Waker] = []
+        missing = 0
         with self._lock:
             for one in found:
                 self._disk.cursor = one.id
@@ -160,10 +164,16 @@ class KeptQueue(Queue):
                         wakers += self._lose(one.counted, one.reason, [held] if held else [])
                     else:
                         batches.append(self._recalled(one, one.row, held))
+            if not self._seeking and (not found or self._disk.cursor >= self._disk.last):
+                lost, waiting = self._disk.give_up()
+                missing = lost.events
+                wakers += self._lose(lost, "its row is missing", waiting)
             cursor = self._disk.cursor
         for wake in wakers:
             wake()
-        self._announce(batches, cursor)
+        self.loaded_some(batches, cursor)
+        self._handle.call(self._tell)
+        return missing
 
     def _recalled(self, found: Found, row: Row, held: Batch | None) -> Batch:
         # How much it is was told by a column that may be damaged itself.
@@ -176,10 +186,6 @@ class KeptQueue(Queue):
         self._push_ready(batch, found.id)
         return batch
 
-    def _announce(self, batches: list[Batch], cursor: int) -> None:
-        self.loaded_some(batches, cursor)
-        self._handle.call(self._tell)
-
     def _lose(self, amount: Amount, reason: str, held: Sequence[Batch]) -> list[Waker]:
         """Count as failed what was on the disk; what is more than was counted, as accepted."""
         self._disk.kept = self._disk.kept.minus(amount)
@@ -189,21 +195,10 @@ class KeptQueue(Queue):
             self._failures[SpoolError.__name__] += amount.events
         else:
             self._accepted -= amount.events
-        wakers = self._rooms_for(amount.events)
+        wakers = self._rooms_for(max(amount.events, 0))
         for batch in held:
             wakers += batch.settle(SpoolError(reason, req_guid=batch.req_guid))
         return wakers
-
-    def give_up_rest(self) -> int:
-        """Fail what should have been found on the disk, and was not; return how many events."""
-        with self._lock:
-            lost, held = self._disk.give_up()
-            wakers = self._lose(lost, "its row is missing", held)
-            cursor = self._disk.cursor
-        for wake in wakers:
-            wake()
-        self._announce([], cursor)
-        return lost.events
 
     # --- files that others left, and one that fails ---------------------------------------
 
@@ -236,11 +231,16 @@ class KeptQueue(Queue):
             self._disk.resident.clear()
             return True
 
-    def renew(self) -> tuple[list[Batch], int, set[int]]:
+    @property
+    def known(self) -> tuple[int, set[int]]:
+        """The rows that are in memory or gone: those up to one, and some others."""
+        return self._disk.cursor, self._disk.resident
+
+    def renew(self) -> list[Batch]:
         """Forget the rows that memory knows: their file fails, and there will be another.
 
-        Returns the batches that have to be written to it, and which rows of the old one memory does
-        not know: those behind one id, save some.
+        Returns the batches that have to be written to it. The others are sought in the old one,
+        until `end_search`.
         """
         disk = self._disk
         with self._lock:
@@ -249,10 +249,18 @@ class KeptQueue(Queue):
                 if batch.kept:
                     disk.take_off(batch)
                 batch.kept, batch.row = False, None
-            cursor, resident, disk.resident = disk.cursor, disk.resident, set()
+            disk.resident = set()
             disk.cursor = disk.last
             self._work = Work()
-        return again, cursor, resident
+            self._seeking = True
+        self.sought(None)
+        return again
+
+    def end_search(self) -> None:
+        """All that was on the disk alone, and can be read, is in the new file."""
+        if self._seeking:
+            self._seeking = False
+            self.sought(self._disk.last)
 
     @property
     def last(self) -> int:

@@ -135,6 +135,8 @@ class SpooledQueue(KeptQueue):
             self._gathering = None
             disk = self._disk
             last = disk.last if disk.alone.batches else disk.cursor
+            if self._seeking:
+                last = None
             mark = Mark(self._pending(), disk.cursor, last)
         self.wake()
         return mark

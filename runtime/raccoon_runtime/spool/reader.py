@@ -1,27 +1,19 @@
-"""Reads a spool file, whoever writes it, and also one that is damaged."""
+"""Reads a spool file, whoever writes it."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator
+from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ..errors import SpoolError
-from .row import Amount, Found, restored
+from .row import Amount, Found, counted_as, found
 
-_COLUMNS = (
-    "CAST(events AS INTEGER), CAST(bytes AS INTEGER),"  # damaged, they may be anything
-    " id, req_guid, sent_time, wire, failed_since, possible_duplicate, frames"
-)
-_INDEX = "sqlite_autoindex_batches_1"
-_SCANS = (
-    "NOT INDEXED ORDER BY id",
-    "NOT INDEXED ORDER BY id DESC",
-    f"INDEXED BY {_INDEX} ORDER BY req_guid",
-    f"INDEXED BY {_INDEX} ORDER BY req_guid DESC",
-)
+_COUNTED = "events, bytes"
+_COLUMNS = f"{_COUNTED}, id, req_guid, sent_time, wire, failed_since, possible_duplicate, frames"
 # What passes by itself, or when somebody looks after the disk; all else is the file's own trouble.
 _PASSING = (
     "disk I/O error",
@@ -80,40 +72,17 @@ class Reader:
         query = f"SELECT {_COLUMNS} FROM batches WHERE id > ? ORDER BY id"
         cursor = self._db.execute(query, (after,))
         try:
-            yield from map(_found, cursor)
+            yield from starmap(found, cursor)
         finally:
             cursor.close()
-
-    def row(self, id: int) -> Found | None:
-        """Return one row; None when it is not there."""
-        query = f"SELECT {_COLUMNS} FROM batches WHERE id = ?"
-        columns = self._db.execute(query, (id,)).fetchone()
-        return None if columns is None else _found(columns)
-
-    def ids(self) -> list[int]:
-        """Return the ids of all rows, as far as a file that is damaged still tells them.
-
-        They are read from both ends of the table and of its index, each as far as it goes.
-        """
-        found: set[object] = set()
-        for scan in _SCANS:
-            try:
-                for (id,) in self._db.execute(f"SELECT id FROM batches {scan}"):
-                    found.add(id)
-            except sqlite3.DatabaseError:
-                continue
-        return sorted(id for id in found if isinstance(id, int))
 
     def totals(self) -> Amount:
         """Return how much there is."""
         # Not with SUM(): a number that is damaged may be too large for it.
-        batches = events = size = 0
-        query = "SELECT CAST(events AS INTEGER), CAST(bytes AS INTEGER) FROM batches"
-        for more, bytes in self._db.execute(query):
-            batches += 1
-            events += more or 0
-            size += bytes or 0
-        return Amount(batches, events, size)
+        total = Amount()
+        for columns in self._db.execute(f"SELECT {_COUNTED} FROM batches"):
+            total = total.plus(counted_as(*columns))
+        return total
 
     def oldest(self) -> int | None:
         """Return when the first batch was sealed, in Unix nanoseconds; None without one."""
@@ -150,13 +119,3 @@ class Reader:
 
     def _one(self, query: str, *values: Any) -> Any:
         return self._db.execute(query, values).fetchone()
-
-
-def _found(columns: tuple[Any, ...]) -> Found:
-    events, size, id, guid, *rest = columns
-    counted = Amount(1, events or 0, size or 0)
-    shown = guid.decode(errors="replace") if isinstance(guid, bytes) else ""
-    try:
-        return Found(id, shown, counted, restored(id, guid, *rest))
-    except SpoolError as error:
-        return Found(id, shown, counted, None, error.reason)

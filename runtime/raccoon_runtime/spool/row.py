@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import SpoolError
 from ..wires import WIRES
@@ -77,14 +77,24 @@ class Found(NamedTuple):
     reason: str = ""
 
 
+def counted_as(events: object, size: object) -> Amount:
+    """Return how much a batch is said to be; what cannot be true is not believed."""
+    likely = [n if isinstance(n, int) and 0 <= n < 1 << 31 else 0 for n in (events, size)]
+    return Amount(1, *likely)
+
+
+def found(events: object, size: object, id: int, guid: object, *columns: Any) -> Found:
+    """Return what was found in the columns of a row."""
+    counted = counted_as(events, size)
+    shown = guid.decode(errors="replace") if isinstance(guid, bytes) else ""
+    try:
+        return Found(id, shown, counted, restored(id, guid, *columns))
+    except SpoolError as error:
+        return Found(id, shown, counted, None, error.reason)
+
+
 def restored(
-    id: int,
-    guid: bytes,
-    sent_time: int,
-    wire: bytes,
-    failed_since: int,
-    duplicate: int,
-    blob: bytes,
+    id: int, guid: Any, sent_time: Any, wire: Any, failed_since: object, duplicate: Any, blob: Any
 ) -> Row:
     """Return the row of these columns; SpoolError when they are not what was written."""
     frames = unpacked(blob)

@@ -14,7 +14,8 @@ from pathlib import Path
 from ..errors import SpoolError
 from .directory import Claim, Directory
 from .file import read_through
-from .reader import Reader, is_passing
+from .pages import Pages
+from .reader import is_passing
 from .reserve import Reserve
 from .sources import Moved, Orphan, Source, UnreadableError, Wreck
 from .store import Store
@@ -93,11 +94,11 @@ class Adoption:
     def _open_wreck(self, claim: Claim) -> None:
         try:
             read_through(claim.path)
-            reader = Reader.open(claim.path)
-        except (sqlite3.Error, OSError) as error:
+            pages = Pages(claim.path)
+        except OSError as error:
             self._leave(claim, error)
         else:
-            self._sources.appendleft(Wreck(claim, reader, self._log))
+            self._sources.appendleft(Wreck(claim, pages, self._log))
 
     def _leave(self, claim: Claim, error: Exception) -> None:
         told = error.reason if isinstance(error, SpoolError) else str(error)

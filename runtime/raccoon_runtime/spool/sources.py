@@ -8,13 +8,17 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from .carve import carve
 from .directory import Claim
-from .reader import Reader
+from .pages import Pages
 from .row import Amount, Found
 from .store import Store
 
 _SLICE = 1 << 20
 """How many bytes are moved in one step: a disk that is full has to have room for them."""
+
+Known = tuple[int, Collection[int]]
+_NOTHING: Known = 0, ()
 
 
 class Moved(NamedTuple):
@@ -44,20 +48,22 @@ class UnreadableError(Exception):
 
 
 class Orphan:
-    """A file that is sound."""
+    """A file that is sound.
 
-    ours = False
+    `known` tells of one that was ours which rows need not be moved: those up to an id, and some
+    others.
+    """
 
-    def __init__(self, claim: Claim, store: Store) -> None:
+    def __init__(self, claim: Claim, store: Store, known: Known | None = None) -> None:
         self.claim = claim
+        self.ours = known is not None
         self._store = store
-        self._after = 0
+        self._after, self._others = known or _NOTHING
         self._found: list[Found] = []
         self._moved: list[int] = []
 
     def move(self, into: Store) -> Moved | None:
-        # First there, then gone here: a crash in between leaves a row twice under one guid, which
-        # is taken once.
+        # First there, then gone here: a crash in between leaves a row twice under one guid.
         if self._moved:
             with self._store.transaction():
                 self._store.delete(self._moved)
@@ -66,10 +72,11 @@ class Orphan:
         if not self._found:
             self._finish()
             return None
-        moved = _insert(self._found, into)
+        wanted = [one for one in self._found if one.id not in self._others]
+        moved = _insert(wanted, into)
         self._after = self._found[-1].id
-        self._moved, self._found = [one.id for one in self._found], []
-        return moved
+        self._moved, self._found = [one.id for one in wanted], []
+        return Moved() if self.ours else moved
 
     def _load(self) -> list[Found]:
         try:
@@ -80,10 +87,12 @@ class Orphan:
     def _finish(self) -> None:
         empty = self._store.is_empty()
         self._store.close()
-        if empty:
-            self.claim.remove()
-        else:
-            self.claim.set_aside()
+        # One that was ours, and was taken from us, is somebody else's now.
+        if not self.ours:
+            if empty:
+                self.claim.remove()
+            else:
+                self.claim.set_aside()
         self.claim.release()
 
     def let_go(self) -> None:
@@ -91,63 +100,55 @@ class Orphan:
 
 
 class Wreck:
-    """A file that is damaged: what can be read of it is moved, row by row.
-
-    `known` tells of our own which rows need not be moved: those up to an id, and some others.
-    """
+    """A file that is damaged: what its pages still have is moved."""
 
     def __init__(
-        self,
-        claim: Claim,
-        reader: Reader,
-        logger: logging.Logger,
-        known: tuple[int, Collection[int]] | None = None,
+        self, claim: Claim, pages: Pages, logger: logging.Logger, known: Known | None = None
     ) -> None:
         self.claim = claim
         self.ours = known is not None
-        self._reader = reader
+        self._pages = pages
         self._log = logger
-        upto, others = known or (0, ())
-        self._ids = [id for id in reader.ids() if id > upto and id not in others]
-        self._at = 0
-        self._unreadable = 0
+        self._upto, self._others = known or _NOTHING
+        self._rows = carve(pages)
+        self._found: list[Found] = []
+        self._good = self._bad = 0
 
     def move(self, into: Store) -> Moved | None:
-        if self._at == len(self._ids):
+        self._found = self._found or self._next()
+        if not self._found:
             self._finish()
             return None
-        found, at, unreadable = self._next()
-        moved = _insert(found, into)
-        self._at = at
-        self._unreadable += unreadable
-        # Our own was counted when it was accepted.
+        moved = _insert(self._found, into)
+        self._found = []
         return Moved() if self.ours else moved
 
-    def _next(self) -> tuple[list[Found], int, int]:
+    def _next(self) -> list[Found]:
         found: list[Found] = []
-        at, size, unreadable = self._at, 0, 0
-        while at < len(self._ids) and size < _SLICE:
-            try:
-                one = self._reader.row(self._ids[at])
-            except sqlite3.Error:
-                one = None
-            at += 1
-            unreadable += one is None or one.row is None
+        size = 0
+        for one in self._rows:
+            if one is None or one.row is None:
+                self._bad += 1
+            elif one.id > self._upto and one.id not in self._others:
+                self._good += 1
+                size += one.row.amount.bytes
+            else:
+                continue
             if one is not None:
                 found.append(one)
-                size += 0 if one.row is None else one.row.amount.bytes
-        return found, at, unreadable
+            if size >= _SLICE:
+                break
+        return found
 
     def _finish(self) -> None:
-        self._reader.close()
+        self._pages.close()
         target = self.claim.set_aside()
         told = "the spool file %s is damaged: %d batches of it go on, %d cannot be read; kept as %s"
-        good = len(self._ids) - self._unreadable
-        self._log.error(told, self.claim.path, good, self._unreadable, target.name)
+        self._log.error(told, self.claim.path, self._good, self._bad, target.name)
         self.claim.release()
 
     def let_go(self) -> None:
-        self._reader.close()
+        self._pages.close()
 
 
 def _insert(found: list[Found], into: Store) -> Moved:
