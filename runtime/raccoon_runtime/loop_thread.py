@@ -15,6 +15,8 @@ from .errors import UsageError
 
 T = TypeVar("T")
 
+_ENDING = 5.0  # seconds for a thread that failed at the start
+
 
 class LoopThread:
     """Runs in a daemon thread until its last coroutine is through.
@@ -42,7 +44,12 @@ class LoopThread:
         )
         process.leave_to_parent(self)
         self._start()
-        begun.result()
+        try:
+            begun.result()
+        except BaseException:
+            if begun.done():
+                self.join(_ENDING)
+            raise
 
     def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Run a coroutine there and return what it gives; None when the thread ends before."""
@@ -69,7 +76,7 @@ class LoopThread:
 
     def join(self, patience: float) -> None:
         """Wait for its end."""
-        self._thread.join(max(patience, 0.0))
+        self._thread.join(min(max(patience, 0.0), threading.TIMEOUT_MAX))
         if self._thread.is_alive():
             self._log.error("the client's thread is held up, and is left to itself")
 
@@ -133,7 +140,7 @@ def result_of(future: concurrent.futures.Future[T], patience: float | None) -> T
     """Return what came of it; None when nothing does, or not in time."""
     with contextlib.suppress(concurrent.futures.CancelledError):
         try:
-            return future.result(patience)
+            return future.result(None if patience is None else min(patience, threading.TIMEOUT_MAX))
         except concurrent.futures.TimeoutError:  # of this wait, or what came of it
             if future.done():
                 return future.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -176,6 +177,8 @@ class SyncClient(BaseClient[Ack]):
             with process.lock():
                 if self._thread is None and not self._closed:
                     self._thread = _begin(delivery)
+                    if self._closed:  # by a signal's handler, in the middle of it
+                        self._let_go()
         return delivery
 
     def _waited_for(self) -> Delivery:
@@ -203,6 +206,8 @@ def _is_interrupted(delivery: Delivery) -> bool:
     """Whether this thread holds the delivery's lock, and so is in a signal's handler that came in
     between: nothing gets on before it returns.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return False
     lock = delivery.handle.lock
     if not lock.acquire(timeout=_STUCK):
         return True
@@ -212,16 +217,15 @@ def _is_interrupted(delivery: Delivery) -> bool:
 
 # --- the end of the process ---------------------------------------------------------------
 
-_living: dict[LoopThread, Delivery] = {}
+_living: dict[Delivery, LoopThread] = {}
 
 
 def _begin(delivery: Delivery) -> LoopThread:
     def over() -> None:
-        _living.pop(thread, None)
+        _living.pop(delivery, None)
         delivery.loop_ended()
 
-    thread = LoopThread(delivery.bind, over, delivery.logger)
-    _living[thread] = delivery
+    thread = _living[delivery] = LoopThread(delivery.bind, over, delivery.logger)
     return thread
 
 
@@ -229,10 +233,10 @@ def _begin(delivery: Delivery) -> LoopThread:
 def _close_all() -> None:
     """Give all that is open the time of one close."""
     end = time.monotonic() + CLOSE_TIMEOUT
-    mine = [(t, d) for t, d in list(_living.items()) if t.generation == process.generation()]
     closing = [
         (thread, delivery, thread.begin_last(partial(delivery.close, CLOSE_TIMEOUT)))
-        for thread, delivery in mine
+        for delivery, thread in list(_living.items())
+        if thread.generation == process.generation()
     ]
     for thread, delivery, closed in closing:
         left = result_of(closed, max(end + _GRACE - time.monotonic(), 0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -149,6 +150,15 @@ async def test_a_timeout_of_0_gives_back_at_once(
     client.submit_nowait(EVENT)
     assert len(await client.close(timeout=timeout)) == 1
     await collector.start()
+
+
+async def test_a_timeout_that_never_comes(connect: Connect, collector: Collector) -> None:
+    collector.faults.add(Delay(0.2))
+    client = connect()
+    client.submit_nowait(EVENT)
+    await client.flush(timeout=math.inf)
+    assert (await client.send_page_event(EVENT, timeout=math.inf)).ok
+    assert await client.close(timeout=math.inf) == []
 
 
 async def test_untyped_events_are_given_back_untyped(

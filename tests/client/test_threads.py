@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from raccoon_runtime import ClosedError, QueueFull, SyncAckFuture, UsageError
 from raccoon_runtime.collector import Answered, Close, Collector, Delay
+from raccoon_runtime.delivery import Delivery
 
 from generated import EventClient, PageEvent
 
@@ -265,6 +266,21 @@ def test_what_ends_its_loop_settles_everything(
     stats = client.stats()
     assert (stats.accepted, stats.failed, stats.pending) == (300, 300, 0)
     assert f"the client's event loop ended: {type(error).__name__}" in caplog.text
+    assert "raccoon-client" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_fails_at_the_start_is_told_to_the_caller(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(delivery: Delivery) -> None:
+        raise OSError("no more files")
+
+    client = EventClient.connect(collector.ws_url)
+    monkeypatch.setattr(Delivery, "bind", fail)
+    with pytest.raises(OSError, match="no more files"):
+        client.submit(PageEvent(event_name="x"))
+    assert client.stats().accepted == 0
+    assert client.close() == []
     assert "raccoon-client" not in {thread.name for thread in threading.enumerate()}
 
 

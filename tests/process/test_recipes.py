@@ -129,7 +129,16 @@ READY = r"Application startup complete|Booting worker"  # by each worker
 LISTENS = r"Uvicorn running|Listening at|parent process"
 
 
-@pytest.mark.parametrize("name", SERVERS)
+ON_EACH_PYTHON = {"uvicorn, one process", "gunicorn, threads"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ON_EACH_PYTHON else pytest.param(name, marks=pytest.mark.slow)
+        for name in SERVERS
+    ],
+)
 def test_web_servers(launch: Callable[..., Service], collector: Collector, name: str) -> None:
     port = free_port()
     service = launch(SERVERS[name].format(port=port))
@@ -174,14 +183,8 @@ app.conf.update(
 """
 
 
-@pytest.mark.parametrize(
-    "pool",
-    [
-        "prefork",
-        pytest.param("solo", marks=pytest.mark.slow),
-        pytest.param("threads", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
 def test_celery(
     launch: Callable[..., Service],
     collector: Collector,

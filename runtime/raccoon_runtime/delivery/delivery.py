@@ -283,7 +283,7 @@ class Delivery:
         def begin() -> None:
             self._begin_close(timeout).add_done_callback(lambda _: then())
 
-        return self.handle.call(begin)
+        return self.handle.wake_and_call(begin)
 
     def _begin_close(self, timeout: float) -> asyncio.Task[None]:
         if self._closing is None:

@@ -55,13 +55,18 @@ class LoopHandle:
     def call(self, function: Callable[..., object], *args: Any) -> bool:
         """Have the loop call it soon; whether there is a loop that will."""
         loop = self._loop
-        if loop is None or loop.is_closed():
+        if loop is not None and self.here() and not loop.is_closed():
+            loop.call_soon(function, *args)
+            return True
+        return self.wake_and_call(function, *args)
+
+    def wake_and_call(self, function: Callable[..., object], *args: Any) -> bool:
+        """The same, also in a signal's handler, which may have come while this loop waits."""
+        loop = self._loop
+        if loop is None:
             return False
         try:
-            if self.here():
-                loop.call_soon(function, *args)
-            else:
-                loop.call_soon_threadsafe(function, *args)
-        except RuntimeError:  # closed meanwhile
+            loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:  # closed
             return False
         return True
