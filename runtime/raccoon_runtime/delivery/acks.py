@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
+from weakref import WeakSet
 
 from ..envelope import Ack, Code, Status
 from ..errors import SendError
@@ -105,3 +107,47 @@ class SyncAckStream(_Stream):
             if self._ended:
                 raise StopIteration
             came.wait()
+
+
+S = TypeVar("S", AckStream, SyncAckStream)
+
+
+class Streams:
+    """The iterators that there are; any thread may make one."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._lock = threading.Lock()
+        self._open: WeakSet[AckStream | SyncAckStream] = WeakSet()
+        self._ended = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def new(self, kind: type[S]) -> S:
+        """Return another, which gets what comes from now on."""
+        stream = kind(self._counters)
+        with self._lock:
+            self._open.add(stream)
+            ended = self._ended
+        if ended:
+            stream.end()
+        return stream
+
+    def put(self, outcome: Ack | SendError) -> None:
+        """Give a request's outcome to each."""
+        if self._open:
+            ack = outcome if isinstance(outcome, Ack) else failure_ack(outcome)
+            for stream in self._all():
+                stream.put(ack)
+
+    def end(self) -> None:
+        """Let each stop after what it holds, and those that are still to come."""
+        with self._lock:
+            self._ended = True
+        for stream in self._all():
+            stream.end()
+
+    def _all(self) -> list[AckStream | SyncAckStream]:
+        with self._lock:
+            return list(self._open)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
-from weakref import WeakSet
 
 from .. import process, telemetry
 from ..deadline import deadline
@@ -20,11 +19,11 @@ from ..envelope import Ack
 from ..errors import DroppedError, SendError, SendTimeoutError, UndeliveredError
 from ..options import ClientOptions
 from ..transports.base import Transport
-from .acks import AckStream, SyncAckStream, failure_ack
+from .acks import AckStream, Streams, SyncAckStream
 from .batch import Batch
 from .callbacks import Callbacks
 from .dispatcher import Dispatcher
-from .flush import Flush
+from .flush import Flush, Flushes
 from .future import AckFuture, SyncAckFuture, came, wake
 from .handle import LoopHandle
 from .notices import Notices
@@ -60,9 +59,8 @@ class Delivery:
         self.handle = LoopHandle(Callbacks(options.logger))
         self._notices = Notices(options.logger, transport.address)
         self._counters = Counters()
-        self._streams: WeakSet[AckStream | SyncAckStream] = WeakSet()
-        self._flushes: list[Flush] = []
-        self._closed = False
+        self._streams = Streams(self._counters)
+        self._flushes = Flushes(self.handle)
         self._closing: asyncio.Task[None] | None = None
         self._left: list[Undelivered] = []
         self._watch: telemetry.Watch | None = None
@@ -77,7 +75,7 @@ class Delivery:
             self._notices,
             self._counters,
             self._settled,
-            self._divided,
+            self._flushes.divided,
         )
         self._window = Window(transport.in_flight, self._dispatcher, self.handle)
         self._dispatcher.wake_all = self._window.wake_all
@@ -92,7 +90,7 @@ class Delivery:
         from ..spool import Directory, Spool, SpooledQueue
 
         queue = SpooledQueue(bounds, self._wire, self.handle, self._signal, options.spool_bytes)
-        queue.loaded_some, queue.sought = self._loaded, self._sought
+        queue.loaded_some, queue.sought = self._flushes.loaded, self._flushes.sought
         self._spool = Spool(Directory(options.spool), queue, options.logger)
         return queue
 
@@ -166,7 +164,7 @@ class Delivery:
         error = DroppedError(req_guid=batch.req_guid)
         self._bury(batch, error)
         self._queue.refuse(batch, error)
-        self._tell_streams(error)
+        self._streams.put(error)
         return batch, 0
 
     async def kept(self, place: Place) -> None:
@@ -203,13 +201,7 @@ class Delivery:
 
     def stream(self, kind: type[S]) -> S:
         """Return an iterator over the acks from now on."""
-        stream = kind(self._counters)
-        with self.handle.lock:
-            self._streams.add(stream)
-            closed = self._closed
-        if closed:
-            stream.end()
-        return stream
+        return self._streams.new(kind)
 
     def stats(self) -> Stats:
         """Return the counts as they are."""
@@ -236,15 +228,11 @@ class Delivery:
         if not await self._adopted(timeout):
             raise SendTimeoutError(f"{timeout:g} s, and the spool's disk is still at work")
         left = None if timeout is None else timeout - (time.monotonic() - began)
-        flush = Flush()
-        self._flushes.append(flush)
-        try:
+        with self._flushes.another() as flush:
             flush.wait_for(self._queue.mark())
             self._window.wake_all()
             if not await came(flush.done, left):
                 raise self._overdue(flush, timeout or 0.0, kind)
-        finally:
-            self._flushes.remove(flush)
 
     async def _adopted(self, timeout: float | None) -> bool:
         """Wait until the spool has taken over what earlier processes left; whether it has."""
@@ -273,7 +261,10 @@ class Delivery:
         What lies in a spool stays there, and is not returned. A cancellation ends the wait, not the
         closing; the next who calls is given what is left.
         """
-        await asyncio.wait([self._begin_close(timeout)])
+        closing = self._begin_close(timeout)
+        await asyncio.wait([closing])
+        if not closing.cancelled():
+            closing.result()
         given, self._left = self._left, []
         return given
 
@@ -297,7 +288,7 @@ class Delivery:
 
     async def _close(self, timeout: float) -> None:
         end = time.monotonic() + timeout
-        self._accept_no_more()
+        self._queue.close()
         async with AsyncExitStack() as ending:
             # Each of these comes to pass, the last one first, whatever is cancelled meanwhile. The
             # spool ends before anything is given up, so that what has gathered gets onto the disk.
@@ -309,11 +300,6 @@ class Delivery:
             self._dispatcher.hurry()
             with suppress(SendTimeoutError):
                 await self.flush(max(timeout, 0.0))
-
-    def _accept_no_more(self) -> None:
-        with self.handle.lock:
-            self._closed = True
-        self._queue.close()
 
     def _give_back(self) -> None:
         self._left = self._abandon(UndeliveredError())
@@ -334,12 +320,11 @@ class Delivery:
         let_go(self)
         if self._watch is not None:
             self._watch.close()
-        for stream in self._every_stream():
-            stream.end()
+        self._streams.end()
 
     def close_unused(self) -> None:
         """Accept nothing more; it was never bound to a loop, so nothing is pending."""
-        self._accept_no_more()
+        self._queue.close()
         if self._spool is not None:
             self._spool.end(lambda: None)
         self._end()
@@ -392,49 +377,13 @@ class Delivery:
         else:
             self._bury(batch, outcome)
         self._queue.done(batch, outcome)
-        self._tell_streams(outcome)
-        if self._flushes:
-            self.handle.call(self._tell_flushes, batch)
+        self._streams.put(outcome)
+        self._flushes.settled(batch)
 
     def _bury(self, batch: Batch, error: SendError) -> None:
         if self._options.on_failure is not None:
             for dead in self._undelivered(batch, error):
                 self.handle.callbacks.run(partial(self._options.on_failure, dead))
-
-    def _tell_streams(self, outcome: Ack | SendError) -> None:
-        if self._streams:
-            ack = outcome if isinstance(outcome, Ack) else failure_ack(outcome)
-            for stream in self._every_stream():
-                stream.put(ack)
-
-    def _every_stream(self) -> list[AckStream | SyncAckStream]:
-        # Under the lock, for another thread may add one meanwhile.
-        with self.handle.lock:
-            return list(self._streams)
-
-    def _tell_flushes(self, batch: Batch) -> None:
-        for flush in self._flushes:
-            flush.settled(batch)
-
-    def _loaded(self, batches: list[Batch], row: int) -> None:
-        if self._flushes:
-            self.handle.call(self._tell_loaded, batches, row)
-
-    def _tell_loaded(self, batches: list[Batch], row: int) -> None:
-        for flush in self._flushes:
-            flush.loaded(batches, row)
-
-    def _sought(self, last: int | None) -> None:
-        if self._flushes:
-            self.handle.call(self._tell_sought, last)
-
-    def _tell_sought(self, last: int | None) -> None:
-        for flush in self._flushes:
-            flush.sought(last)
-
-    def _divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
-        for flush in self._flushes:
-            flush.divided(batch, parts)
 
     def loop_ended(self) -> None:
         """Say what is lost when the loop ends without a close, rather than leave it in limbo."""
@@ -442,7 +391,7 @@ class Delivery:
             self._killed()
 
     def _killed(self) -> None:
-        self._accept_no_more()
+        self._queue.close()
         if self._spool is not None:
             ended = threading.Event()
             self._spool.end(ended.set)

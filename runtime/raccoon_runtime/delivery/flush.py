@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 
 from .batch import Batch
 from .future import resolve
+from .handle import LoopHandle
 from .queue import Mark
 
 
@@ -57,3 +59,46 @@ class Flush:
         if batch in self.left:
             self.left.remove(batch)
             self.left.update(parts)
+
+
+class Flushes:
+    """Those who wait now. What happens is heard in any thread, and told in the loop's own."""
+
+    def __init__(self, handle: LoopHandle) -> None:
+        self._handle = handle
+        self._waiting: list[Flush] = []
+
+    @contextmanager
+    def another(self) -> Generator[Flush]:
+        """Give one that hears what happens inside the block; in the loop."""
+        flush = Flush()
+        self._waiting.append(flush)
+        try:
+            yield flush
+        finally:
+            self._waiting.remove(flush)
+
+    def settled(self, batch: Batch) -> None:
+        """Hear that a batch has its outcome."""
+        self._tell(lambda flush: flush.settled(batch))
+
+    def loaded(self, batches: Sequence[Batch], row: int) -> None:
+        """Hear what was read from the disk, and up to which row."""
+        self._tell(lambda flush: flush.loaded(batches, row))
+
+    def sought(self, last: int | None) -> None:
+        """Hear that rows get other numbers, None, and which is the last when they have them."""
+        self._tell(lambda flush: flush.sought(last))
+
+    def divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
+        """Hear, in the loop, what a batch was split into."""
+        for flush in self._waiting:
+            flush.divided(batch, parts)
+
+    def _tell(self, tell: Callable[[Flush], None]) -> None:
+        if self._waiting:
+            self._handle.call(self._tell_each, tell)
+
+    def _tell_each(self, tell: Callable[[Flush], None]) -> None:
+        for flush in self._waiting:
+            tell(flush)
