@@ -1,7 +1,7 @@
 """The clients beside what a Python team has today, each with the server in a process of its own.
 
-CPU is the client process's, all threads included; both sides take turns, and the ratio is the median
-of the pairs. `make bench-delivery`.
+CPU is the client process's, all threads included; both sides take turns, and the ratio is the
+median of the pairs.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ def theirs(peer: Any, events: int, batch: int) -> Cost:
     return Cost(meter.cpu, meter.wall, events)
 
 
-def paired(rounds: int, ours: Callable[[], Cost], peer: Callable[[], Cost]) -> list[tuple[Cost, Cost]]:
+def paired(
+    rounds: int, ours: Callable[[], Cost], peer: Callable[[], Cost]
+) -> list[tuple[Cost, Cost]]:
     ours(), peer()  # warm
     return [(ours(), peer()) for _ in range(rounds)]
 
@@ -136,8 +138,8 @@ def row(what: str, pairs: list[tuple[Cost, Cost]], goal: str, *, rate: str = "")
     speed = median(a.rate / b.rate for a, b in pairs)
     mine, other = median(a.micros for a, _ in pairs), median(b.micros for _, b in pairs)
     print(
-        f"  {what:44} {mine:8.2f} {other:9.2f}   {cpu:6.2f}× less CPU ({goal})"
-        f"   {speed:6.2f}× events/s {rate}"
+        f"  {what:44} {mine:8.2f} {other:9.2f}   {cpu:6.2f} times less CPU ({goal})"
+        f"   {speed:6.2f} times the events/s {rate}"
     )
 
 
@@ -152,7 +154,12 @@ def table(server: Server, rounds: int) -> None:
         grpc = Ours(server.grpc, package, loop)
         hundred = lambda: theirs(official, 5_000, 100)  # noqa: E731
         one = lambda: theirs(official, 400, 1)  # noqa: E731
-        row("ws, batch 100, bulk", paired(rounds, lambda: ws.bulk(20_000), hundred), "≥ 4", rate="(≥ 4)")
+        row(
+            "ws, batch 100, bulk",
+            paired(rounds, lambda: ws.bulk(20_000), hundred),
+            "≥ 4",
+            rate="(≥ 4)",
+        )
         row(
             "ws, batch 100, in flight 1",
             paired(rounds, lambda: ws.batches(10_000, 100, 1), hundred),
@@ -165,12 +172,32 @@ def table(server: Server, rounds: int) -> None:
             "≥ 4",
             rate="(≥ 4)",
         )
-        row("ws, one event a call, 64 callers", paired(rounds, lambda: ws.singles(6_400, 64), one), "≥ 50")
-        row("ws, one event a call, 1 caller", paired(rounds, lambda: ws.singles(500, 1), one), "report")
-        row("REST, batch 100", paired(rounds, lambda: rest.batches(10_000, 100, 4), hundred), "≥ 2.5")
+        row(
+            "ws, one event a call, 64 callers",
+            paired(rounds, lambda: ws.singles(6_400, 64), one),
+            "≥ 50",
+        )
+        row(
+            "ws, one event a call, 1 caller",
+            paired(rounds, lambda: ws.singles(500, 1), one),
+            "report",
+        )
+        row(
+            "REST, batch 100",
+            paired(rounds, lambda: rest.batches(10_000, 100, 4), hundred),
+            "≥ 2.5",
+        )
         calls = lambda: theirs(grpcio, 5_000, 100)  # noqa: E731
-        row("gRPC, batch 100, against grpcio", paired(rounds, lambda: grpc.batches(10_000, 100, 1), calls), "≥ 0.83")
-        row("gRPC, batch 100, in flight 4", paired(rounds, lambda: grpc.batches(10_000, 100, 4), calls), "report")
+        row(
+            "gRPC, batch 100, against grpcio",
+            paired(rounds, lambda: grpc.batches(10_000, 100, 1), calls),
+            "≥ 0.83",
+        )
+        row(
+            "gRPC, batch 100, in flight 4",
+            paired(rounds, lambda: grpc.batches(10_000, 100, 4), calls),
+            "report",
+        )
         for ours in (ws, rest, grpc):
             ours.close()
     loop.close()

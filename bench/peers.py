@@ -1,4 +1,4 @@
-"""What a Python team has without this project: requests and grpcio with google's protobuf messages."""
+"""What a Python team has without this project: requests, grpcio and google's protobuf messages."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Event:
 
 
 class Requests:
-    """Builds requests as the official Python client does, with the serializer and the wire PROTO."""
+    """Builds requests as the official Python client does, with serializer and wire PROTO."""
 
     def __init__(self, events: Any, envelope: Any) -> None:
         self._events, self._envelope = events, envelope

@@ -1,4 +1,4 @@
-"""A collector in a process of its own, for benchmarks: the client's CPU time is then the client's alone.
+"""A collector in a process of its own, for benchmarks: the CPU time here is the client's alone.
 
 With RACCOON_BIN set, the real server instead.
 """

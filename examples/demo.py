@@ -96,9 +96,8 @@ def report(sent: list[Sent], stored: list[Stored]) -> int:
         told = "MISSING" if decoded is None else shorten(decoded.to_json(), 78)
         mark = "" if same else "  ← not what was sent"
         kind = entry.type if entry else type(one.event).__name__
-        print(
-            f"{one.transport:9} {one.serializer:10} {one.face:6} {kind:18} {one.ack.code.name[5:]:7} {told}{mark}"
-        )
+        path = f"{one.transport:9} {one.serializer:10} {one.face:6}"
+        print(f"{path} {kind:18} {one.ack.code.name[5:]:7} {told}{mark}")
     print(f"\n{len(sent)} events sent, {len(stored)} stored, {wrong} wrong")
     return 1 if wrong else 0
 
