@@ -4,6 +4,8 @@ come, how they end. What every server does is in `tests/interop`.
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 import pytest
 from raccoon_runtime.collector import Collector
@@ -75,6 +77,38 @@ async def test_neither_data_nor_pings_keep_the_connection() -> None:
             await ws.send("binary", b"")
             frame = await ws.read()
         assert ws.ws.close_code == 1006
+
+
+async def clog(ws: raw.WebSocket) -> None:
+    """Make the server have more to say than anybody reads: 20 MB of guids that it repeats."""
+    await ws.admitted()
+    ws.stop_reading()
+    guid = "g" * 100_000
+    await ws.send_together([("binary", bodies.proto(guid))] * 200)
+
+
+async def test_the_deadline_frees_an_identity_whose_client_does_not_read() -> None:
+    async with (
+        Collector(pong_timeout=0.3, keep=0) as collector,
+        raw.websocket(collector.ws_url, USER) as ws,
+    ):
+        await clog(ws)
+        await until(lambda: collector.connections == 0)
+        assert collector.received_count < 200
+
+
+@pytest.mark.parametrize("ending", ["sever", "stop"])
+async def test_a_client_that_does_not_read_holds_nobody_up(ending: str) -> None:
+    collector = Collector(keep=0)
+    await collector.start()
+    async with raw.websocket(collector.ws_url, USER) as ws:
+        await clog(ws)
+        await until(lambda: collector.received_count)
+        if ending == "sever":
+            collector.sever()
+            await until(lambda: collector.connections == 0)
+        await asyncio.wait_for(collector.stop(), raw.PATIENCE)
+        assert collector.connections == 0
 
 
 async def test_acks_of_what_came_together_come_last_first(collector: Collector) -> None:

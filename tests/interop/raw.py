@@ -163,6 +163,10 @@ class WebSocket:
         """Send bytes as they are."""
         self._transport().write(data)
 
+    def stop_reading(self) -> None:
+        """Leave what comes in the socket, from now on."""
+        self._transport().pause_reading()
+
     def write_eof(self) -> None:
         """End this side's half of the connection."""
         self._transport().write_eof()

@@ -48,11 +48,14 @@ class Proxy:
         where = target if method == "CONNECT" else target.split("/")[2]
         host, _, port = where.rpartition(":")
         reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-        if method == "CONNECT":
-            line.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        else:
-            writer.write(head.replace(f"http://{where}", "", 1).encode())
-        await asyncio.gather(pump(reader, line.writer), pump(line.reader, writer))
+        try:
+            if method == "CONNECT":
+                line.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                writer.write(head.replace(f"http://{where}", "", 1).encode())
+            await asyncio.gather(pump(reader, line.writer), pump(line.reader, writer))
+        finally:
+            writer.transport.abort()
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])

@@ -9,6 +9,7 @@ import posixpath
 import socket
 from collections.abc import Mapping
 from ssl import SSLError
+from typing import cast
 from urllib.parse import quote, urlsplit
 
 from ..envelope import Code
@@ -20,7 +21,7 @@ from .http1 import Body, BodyError, Head, Headers, HttpError, Reply, read_head
 from .intake import Intake, NullEvent, Verdict
 from .request import JSON, PROTO, Answer, Request, RequestError, Wire
 from .settings import Settings
-from .sockets import linger, reset
+from .sockets import end, linger, reset
 from .source import Source
 from .websocket import Session
 
@@ -56,7 +57,8 @@ class Peer:
 
     def end(self, hard: bool = False) -> None:
         """End it, by EOF or by RST."""
-        reset(self.writer.transport) if hard else self.writer.close()
+        transport = cast(asyncio.Transport, self.writer.transport)
+        reset(transport) if hard else end(transport)
 
 
 class HttpSide:

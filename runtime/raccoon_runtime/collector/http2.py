@@ -17,7 +17,7 @@ import h2.settings
 from hyperframe.frame import GoAwayFrame
 
 from .http1 import Headers
-from .sockets import reset
+from .sockets import end, reset
 
 Header = tuple[str, str]
 
@@ -173,7 +173,7 @@ class Http2Connection(asyncio.Protocol):
         if self.transport is None:
             return
         self._write()
-        reset(self.transport) if hard else self.transport.close()
+        reset(self.transport) if hard else end(self.transport)
 
     # --- HTTP/2's side --------------------------------------------------------------
 

@@ -47,6 +47,11 @@ async def linger(source: Source, writer: asyncio.StreamWriter) -> None:
             await asyncio.wait_for(source.drained(), FAREWELL)
 
 
+def end(transport: asyncio.Transport) -> None:
+    """End a connection by EOF: at once, also when the other side does not read what is left."""
+    transport.abort() if transport.get_write_buffer_size() else transport.close()
+
+
 def reset(transport: asyncio.BaseTransport | None) -> None:
     """End a connection with RST."""
     sock = None if transport is None else transport.get_extra_info("socket")

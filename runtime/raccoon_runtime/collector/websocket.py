@@ -91,7 +91,7 @@ class Session:
 
     def _expire(self) -> None:
         if self._loop.time() >= self._deadline:
-            self._writer.close()
+            self._writer.transport.abort()
         else:
             self._watch = self._loop.call_at(self._deadline, self._expire)
 
