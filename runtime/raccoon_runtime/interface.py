@@ -27,7 +27,8 @@ def require(interface: int, package: str) -> None:
     else:
         remedy = f"generate {package} again with the installed raccoon-codegen"
     raise ImportError(
-        f"{package} was generated for runtime interface {interface}, this runtime has {INTERFACE}: {remedy}",
+        f"{package} was generated for runtime interface {interface}, this runtime has {INTERFACE}: "
+        f"{remedy}",
         name=package,
     )
 

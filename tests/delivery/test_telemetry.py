@@ -9,7 +9,6 @@ import textwrap
 from typing import Any
 
 import pytest
-
 from raccoon_runtime.collector import Collector
 
 pytest.importorskip("opentelemetry.sdk")

@@ -120,6 +120,9 @@ def check(collector: Collector, service: Service, count: int = 60) -> None:
 SERVERS = {
     "uvicorn": "uvicorn fastapi_app:app --port {port} --workers 2",
     "uvicorn, one process": "uvicorn fastapi_app:app --port {port}",
+    "gunicorn, uvicorn's worker": (
+        "gunicorn -k uvicorn.workers.UvicornWorker -w 2 -b 127.0.0.1:{port} fastapi_app:app"
+    ),
     "gunicorn, asgi": "gunicorn -k asgi --preload -w 2 -b 127.0.0.1:{port} fastapi_app:app",
     "gunicorn, threads": "gunicorn --preload -w 2 --threads 4 -b 127.0.0.1:{port} flask_app:app",
     "gunicorn, sync": "gunicorn --preload -w 2 -k sync -b 127.0.0.1:{port} flask_app:app",
