@@ -7,8 +7,11 @@ spans in which its events were accepted, and REST and gRPC carry its context on.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +51,11 @@ GAUGES: Mapping[str, tuple[str, str, _Reading]] = {
     "raccoon.client.oldest": ("s", "Age of the oldest of these", lambda s: s.oldest),
     "raccoon.client.in_flight": ("{request}", "Requests on their way", lambda s: s.in_flight),
 }
+ADDRESS = "raccoon.address"
 EVENTS = "raccoon.client.events"
 DURATION = "raccoon.client.duration"
+
+_carried: ContextVar[Mapping[str, str]] = ContextVar("raccoon_carried", default={})
 
 
 class Watch:
@@ -58,7 +64,7 @@ class Watch:
     def __init__(self, meters: _Meters, read: Callable[[], Stats], address: str) -> None:
         self._meters = meters
         self.read = read
-        self.attributes = {"raccoon.address": address}
+        self.attributes = {ADDRESS: address}
         self.generation = process.generation()
 
     def acknowledged(self, seconds: float) -> None:
@@ -77,7 +83,7 @@ class _Meters:
         self._observation = metrics.Observation
         self._lock = threading.Lock()
         self._open: list[Watch] = []
-        self._ended: list[tuple[Mapping[str, str], Stats]] = []
+        self._ended: dict[str, Stats] = {}
         meter = metrics.get_meter(SCOPE)
         self.duration = meter.create_histogram(
             DURATION, "s", "From an event's acceptance to its ack, by request"
@@ -99,12 +105,14 @@ class _Meters:
         with self._lock:
             if watch in self._open:
                 self._open.remove(watch)
-                self._ended.append((watch.attributes, watch.read()))
+                address, last = watch.attributes[ADDRESS], watch.read()
+                earlier = self._ended.get(address)
+                self._ended[address] = last if earlier is None else _together(earlier, last)
 
     def _snapshots(self, *, ended: bool) -> list[tuple[Mapping[str, str], Stats]]:
         with self._lock:
             here = [w for w in self._open if w.generation == process.generation()]
-            past = list(self._ended) if ended else []
+            past = [({ADDRESS: a}, stats) for a, stats in self._ended.items()] if ended else []
         return [*past, *((watch.attributes, watch.read()) for watch in here)]
 
     def _counter(self, reading: _Reading) -> Callable[[Any], Iterable[Any]]:
@@ -132,6 +140,19 @@ class _Meters:
         return [self._observation(value, dict(key)) for key, value in sums.items()]
 
 
+def _together(one: Stats, other: Stats) -> Stats:
+    """The counts of two clients that have ended, as one's."""
+    return replace(
+        one,
+        delivered=one.delivered + other.delivered,
+        requests=one.requests + other.requests,
+        retries=one.retries + other.retries,
+        connections=one.connections + other.connections,
+        possible_duplicates=one.possible_duplicates + other.possible_duplicates,
+        failures=Counter(one.failures) + Counter(other.failures),
+    )
+
+
 @lru_cache
 def _meters() -> _Meters | None:
     try:
@@ -150,8 +171,9 @@ def watch(read: Callable[[], Stats], address: str) -> Watch | None:
 class Tracing:
     """Spans for the requests of one client."""
 
-    def __init__(self, trace: Any, address: str) -> None:
+    def __init__(self, trace: Any, inject: Callable[[dict[str, str]], None], address: str) -> None:
         self._trace = trace
+        self._inject = inject
         self._tracer = trace.get_tracer(SCOPE)
         self._address = address
 
@@ -179,6 +201,9 @@ class Tracing:
         with self._tracer.start_as_current_span(
             "send raccoon", kind=kind, links=links, attributes=attributes, record_exception=False
         ) as span:
+            headers: dict[str, str] = {}
+            self._inject(headers)
+            before = _carried.set(headers)
             try:
                 yield
             except SendError as error:
@@ -186,26 +211,23 @@ class Tracing:
                 span.set_attribute("error.type", type(error).__name__)
                 span.set_status(self._trace.StatusCode.ERROR, error.brief())
                 raise
+            finally:
+                _carried.reset(before)
 
 
 def tracing(address: str) -> Tracing | None:
     """Return what makes spans; None without OpenTelemetry, or while no provider is set."""
     try:
-        from opentelemetry import trace
+        from opentelemetry import propagate, trace
     except ImportError:
         return None
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return None
-    return Tracing(trace, address)
+    return Tracing(trace, propagate.inject, address)
 
 
-def propagated() -> dict[str, str]:
-    """Return the headers that carry the current span's context on; none outside of one."""
-    try:
-        from opentelemetry import propagate, trace
-    except ImportError:
-        return {}
-    headers: dict[str, str] = {}
-    if trace.get_current_span().get_span_context().is_valid:
-        propagate.inject(headers)
-    return headers
+def carried() -> Mapping[str, str]:
+    """Return the headers that carry the context of the request that is being sent: its
+    propagators', `traceparent` and the like. Empty without tracing.
+    """
+    return _carried.get()

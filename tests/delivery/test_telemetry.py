@@ -125,6 +125,63 @@ def test_a_request_is_a_span_linked_to_where_its_events_came_from(transport: str
     assert sum(s["attributes"]["messaging.batch.message_count"] for s in sends) == 2
 
 
+@pytest.mark.parametrize("transport", ["rest", "grpc"])
+def test_a_request_carries_its_spans_context(transport: str) -> None:
+    with Collector.in_thread(identity_header="traceparent") as collector:
+        urls = {"rest": collector.http_url, "grpc": collector.grpc_url}
+        made = run(
+            """
+            with EventClient.connect(sys.argv[1]) as client:
+                client.send_page_event(event_name="x")
+            (span,) = spans.get_finished_spans()
+            made = span.context
+            print(json.dumps([format(made.trace_id, "032x"), format(made.span_id, "016x")]))
+            """,
+            urls[transport],
+        )
+        (received,) = collector.received
+        context, _, flags = received.identity.rpartition("-")
+        assert context == f"00-{made[0]}-{made[1]}"
+        assert int(flags, 16) & 1
+
+
+def test_what_grpc_cannot_carry_of_a_context_is_left_out() -> None:
+    with Collector.in_thread() as collector:
+        found = run(
+            """
+            from opentelemetry import propagate
+            from opentelemetry.propagators.textmap import TextMapPropagator
+
+            class Odd(TextMapPropagator):
+                fields = {"odd"}
+                def extract(self, carrier, context=None, getter=None): return context
+                def inject(self, carrier, context=None, setter=None): carrier["odd"] = "\u00e9"
+
+            propagate.set_global_textmap(Odd())
+            with EventClient.connect(sys.argv[1]) as client:
+                print(client.send_page_event(event_name="x").code)
+            """,
+            collector.grpc_url,
+        )
+        assert found == 1
+
+
+def test_clients_that_come_and_go_leave_one_count_each_address() -> None:
+    with Collector.in_thread() as collector:
+        found = run(
+            """
+            from raccoon_runtime import telemetry
+            for _ in range(3):
+                with EventClient.connect(sys.argv[1]) as client:
+                    client.send_page_event(event_name="x")
+            print(json.dumps([points()["raccoon.client.events"], len(telemetry._meters()._ended)]))
+            """,
+            collector.http_url,
+        )
+        address = collector.http_url
+        assert found == [[[{"raccoon.address": address, "outcome": "delivered"}, 3]], 1]
+
+
 def test_it_can_be_switched_off() -> None:
     found = run("""
         with EventClient.connect("null://", telemetry=False) as client:

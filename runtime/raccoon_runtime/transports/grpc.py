@@ -26,6 +26,7 @@ from ..errors import (
 from ..headers import checked_for_grpc
 from ..options import TransportKeywords, TransportOptions, build
 from ..process import leave_alone
+from ..telemetry import carried
 from ..wires import PROTO_WIRE
 from . import tls
 from .address import parse_address
@@ -110,6 +111,8 @@ class GrpcTransport(NetworkTransport):
     async def _call(self, req_guid: str, body: bytes) -> Ack:
         try:
             metadata = self._metadata or await self._headers()
+            if context := carried():
+                metadata = {**_carriable(context), **metadata}
         except SendError as error:
             raise error.about(req_guid) from error.__cause__
         line = self._line
@@ -181,6 +184,14 @@ class GrpcTransport(NetworkTransport):
             earlier.close()
         self._connections += 1
         self._options.logger.debug("connected to %s", self.address)
+
+
+def _carriable(context: Mapping[str, str]) -> dict[str, str]:
+    """A trace's context as metadata; where gRPC cannot carry it, the events go without."""
+    try:
+        return checked_for_grpc(context)
+    except ConfigError:
+        return {}
 
 
 def _configuration(given: Mapping[str, Any]) -> Configuration:

@@ -13,6 +13,7 @@ from ..envelope import Ack, Code
 from ..errors import AnswerError, AuthError, DecodeError, EndpointError, SendError
 from ..options import TransportKeywords, TransportOptions, build
 from ..process import leave_alone
+from ..telemetry import carried
 from ..wires import JSON_WIRE, PROTO_WIRE
 from .address import EVENTS_PATH, parse_address
 from .base import NetworkTransport, judge, refusal
@@ -75,6 +76,8 @@ class RestTransport(NetworkTransport):
     async def _post(self, req_guid: str, body: bytes) -> Ack:
         try:
             headers = self._prebuilt or await self._headers()
+            if context := carried():
+                headers = {**context, **headers}
             async with deadline(self._options.ack_timeout):
                 return await self._exchange(req_guid, body, headers)
         except SendError as error:
