@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from . import process
@@ -55,7 +56,9 @@ ADDRESS = "raccoon.address"
 EVENTS = "raccoon.client.events"
 DURATION = "raccoon.client.duration"
 
-_carried: ContextVar[Mapping[str, str]] = ContextVar("raccoon_carried", default={})
+_carried: ContextVar[Mapping[str, str]] = ContextVar(
+    "raccoon_carried", default=MappingProxyType({})
+)
 
 
 class Watch:
