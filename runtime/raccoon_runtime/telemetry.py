@@ -100,20 +100,25 @@ class _Meters:
 
     def watch(self, read: Callable[[], Stats], address: str) -> Watch:
         made = Watch(self, read, address)
-        with self._lock:
+        with self._alone():
             self._open.append(made)
         return made
 
     def forget(self, watch: Watch) -> None:
-        with self._lock:
+        address, last = watch.attributes[ADDRESS], watch.read()
+        with self._alone():
             if watch in self._open:
                 self._open.remove(watch)
-                address, last = watch.attributes[ADDRESS], watch.read()
                 earlier = self._ended.get(address)
                 self._ended[address] = last if earlier is None else _together(earlier, last)
 
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        with process.undivided(), self._lock:  # which a fork's child would find held
+            yield
+
     def _snapshots(self, *, ended: bool) -> list[tuple[Mapping[str, str], Stats]]:
-        with self._lock:
+        with self._alone():
             here = [w for w in self._open if w.generation == process.generation()]
             past = [({ADDRESS: a}, stats) for a, stats in self._ended.items()] if ended else []
         return [*past, *((watch.attributes, watch.read()) for watch in here)]
@@ -158,11 +163,12 @@ def _together(one: Stats, other: Stats) -> Stats:
 
 @lru_cache
 def _meters() -> _Meters | None:
-    try:
-        from opentelemetry import metrics
-    except ImportError:
-        return None
-    return _Meters(metrics)
+    with process.undivided():  # imports, here and in what they call
+        try:
+            from opentelemetry import metrics
+        except ImportError:
+            return None
+        return _Meters(metrics)
 
 
 def watch(read: Callable[[], Stats], address: str) -> Watch | None:
@@ -220,11 +226,13 @@ class Tracing:
 
 def tracing(address: str) -> Tracing | None:
     """Return what makes spans; None without OpenTelemetry, or while no provider is set."""
-    try:
-        from opentelemetry import propagate, trace
-    except ImportError:
-        return None
-    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+    with process.undivided():  # as above
+        try:
+            from opentelemetry import propagate, trace
+        except ImportError:
+            return None
+        provider = trace.get_tracer_provider()
+    if isinstance(provider, trace.ProxyTracerProvider):
         return None
     return Tracing(trace, propagate.inject, address)
 

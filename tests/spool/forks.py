@@ -73,13 +73,15 @@ def children(url: str, directory: str) -> None:
     threads = [threading.Thread(target=submit) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for n in range(CHILDREN):
-        does = idle if n % 4 == 3 else child
-        first = 1_000_000 + n * EACH
-        wait_for(fork(lambda does=does, first=first: does(first), finalised=n % 2 == 1))
-    ended.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for n in range(CHILDREN):
+            does = idle if n % 4 == 3 else child
+            first = 1_000_000 + n * EACH
+            wait_for(fork(lambda does=does, first=first: does(first), finalised=n % 2 == 1))
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
     client.flush(30)
     assert client.close() == []
     print(next(numbers))
