@@ -4,7 +4,6 @@ attributes: no codec of ours is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -119,5 +118,32 @@ def same(one: Any, other: Any) -> bool:
     return bool(left == right)
 
 
-def names(fields: Iterable[FieldDescriptor]) -> list[str]:
-    return [field.name for field in fields]
+def plain(message: Any) -> Any:
+    """The fields of one of google's messages, without unknown ones: those inside of what we unwrap
+    we do not keep. NaN is NaN, and a Value that is not set, or any other null, is null.
+    """
+    if message.DESCRIPTOR.full_name == PREFIX + "Value":
+        if message.WhichOneof("kind") in (None, "null_value"):
+            return None
+    return {field.name: _plain_field(field, value) for field, value in message.ListFields()}
+
+
+def _plain_field(field: FieldDescriptor, value: Any) -> Any:
+    entry = field.message_type
+    if entry is not None and entry.GetOptions().map_entry:
+        return {key: _plain_value(item) for key, item in value.items()}
+    return [*map(_plain_value, value)] if field.is_repeated else _plain_value(value)
+
+
+def _plain_value(value: Any) -> Any:
+    if hasattr(value, "ListFields"):
+        return plain(value)
+    return "NaN" if value != value else value
+
+
+def has_unknown_fields(message: Any) -> bool:
+    """Whether there are any, at whatever depth."""
+    made = type(message)()
+    made.CopyFrom(message)
+    made.DiscardUnknownFields()
+    return bool(made.ByteSize() != message.ByteSize())

@@ -81,20 +81,21 @@ def _blame(
     checks_of: Mapping[str, Check] | None,
 ) -> SerializationError:
     try:
-        _Walk(event, checks_of or {}).message(plan, get, plan.name, 0)
+        _Walk(plan.name, event, checks_of or {}).message(plan, get, plan.name, 0)
     except _Found as found:
         return SerializationError(str(found))
     return SerializationError(f"{plan.name}: {error}")
 
 
 class _Walk:
-    def __init__(self, event: bool, checks_of: Mapping[str, Check]) -> None:
+    def __init__(self, root: str, event: bool, checks_of: Mapping[str, Check]) -> None:
+        self._root = root
         self._event = event
         self._checks_of = checks_of
 
     def message(self, plan: Plan, get: Callable[[str], Any], path: str, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise _Found(plan.name, TOO_DEEP)
+            raise _Found(self._root, TOO_DEEP)
         members: dict[str, str] = {}
         for field in plan.fields:
             where = f"{path}.{field.name}"
@@ -127,19 +128,17 @@ class _Walk:
             self._element(field, value, where, depth)
 
     def _element(self, field: Field, value: Any, where: str, depth: int) -> None:
+        deeper = depth + field.levels
         if field.kind == "message":
             self._try(lambda value: checks.instance(value, field.cls), value, where)
-            if field.kind in self._checks_of:
-                self._try(lambda value: self._checks_of[field.kind](value), value, where)
-            self.message(
-                plan_of(field.cls), lambda name: getattr(value, name), where, depth + field.levels
-            )
+        if field.kind in self._checks_of:
+            self._try(self._checks_of[field.kind], value, where)
+        if field.kind == "message":
+            self.message(plan_of(field.cls), lambda name: getattr(value, name), where, deeper)
         elif field.kind == "enum":
             self._try(lambda value: checks.enumerated(value, field.cls), value, where)
-        elif field.kind in self._checks_of:
-            self._try(self._checks_of[field.kind], value, where)
         elif field.kind in NESTED:
-            self._try(lambda value: NESTED[field.kind](value, depth + field.levels), value, where)
+            self._try(lambda value: NESTED[field.kind](value, deeper), value, where)
         elif field.kind in FLAT:
             self._try(FLAT[field.kind], value, where)
         elif field.scalar is not None:

@@ -5,6 +5,7 @@ TypeError or a ValueError that names the value's type and never the value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any, NoReturn, cast
 
 from .kinds import ENUM, Scalar
@@ -89,6 +90,6 @@ def enumerated(value: Any, cls: type[Any]) -> int:
     """Return the number of an enum's value: of a member, or any int32. Another enum's member is a
     TypeError.
     """
-    if not isinstance(value, cls) and (not isinstance(value, int) or hasattr(value, "proto_name")):
+    if not isinstance(value, cls) and (not isinstance(value, int) or isinstance(value, Enum)):
         wrong(value, cls.__qualname__.rpartition("<locals>.")[2])
     return ranged(ENUM, value)

@@ -11,8 +11,8 @@ from typing import Any
 from ..errors import DecodeError
 from .kinds import MAX_DEPTH, SIZED
 from .plan import Field, Plan, plan_of
-from .read import fields, reader, unpacker
-from .wire import too_deep
+from .read import reader, unpacker
+from .wire import TooDeep, fields, too_deep
 
 Explain = Callable[[Any, Exception], DecodeError]
 
@@ -29,6 +29,8 @@ def explain_wire(plan: Plan) -> Explain:
             _message(plan, bytes(data), 0, len(data), plan.name, 0)
         except _Found as found:
             return DecodeError(str(found))
+        except TooDeep as found:
+            return DecodeError(f"{plan.name}: {found}")
         except TypeError:
             return DecodeError(f"{plan.name}: {error}")
         return DecodeError(f"{plan.name}: {_reason(error)}")
@@ -50,7 +52,6 @@ def _message(plan: Plan, data: bytes, pos: int, end: int, path: str, depth: int)
     where = path
     try:
         if depth > MAX_DEPTH:
-            path = where = plan.name
             too_deep()
         for tag, start, stop, _ in fields(data, pos, end, depth):
             field = by_number.get(tag >> 3)
@@ -61,7 +62,7 @@ def _message(plan: Plan, data: bytes, pos: int, end: int, path: str, depth: int)
                     where += f"[{index}]"
                 _field(field, tag & 7, data, start, stop, where, depth)
                 where = path
-    except _Found:
+    except (_Found, TooDeep):
         raise
     except Exception as error:
         raise _Found(f"{where}: {_reason(error)}") from None

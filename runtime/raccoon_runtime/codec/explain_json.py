@@ -29,7 +29,7 @@ def explain_json(plan: Plan, elements: Elements) -> Explain:
 
     def explain(value: Any, intake: Intake, error: Exception) -> DecodeError:
         try:
-            _Walk(elements, intake).message(plan, value, plan.name, 0)
+            _Walk(plan.name, elements, intake).message(plan, value, plan.name, 0)
         except _Found as found:
             return DecodeError(str(found))
         return DecodeError(f"{plan.name}: {error}")
@@ -38,12 +38,13 @@ def explain_json(plan: Plan, elements: Elements) -> Explain:
 
 
 class _Walk:
-    def __init__(self, elements: Elements, intake: Intake) -> None:
+    def __init__(self, root: str, elements: Elements, intake: Intake) -> None:
+        self._root = root
         self._elements = elements
         self._intake = intake
 
     def message(self, plan: Plan, value: Any, path: str, depth: int) -> None:
-        self._try(lambda: too_deep() if depth > MAX_DEPTH else None, plan.name)
+        self._try(lambda: too_deep() if depth > MAX_DEPTH else None, self._root)
         self._try(lambda: json_in.mapping(value), path)
         members: dict[str, str] = {}
         seen: dict[int, str] = {}

@@ -151,6 +151,8 @@ def json_value(value: Any, depth: int) -> Any:
         found = exact(value)
         if not isfinite(found):
             raise ValueError("NaN or infinity, which a JSON value cannot be")
+        if not found:
+            return found if negative_zero(found) else 0
         return int(found) if found.is_integer() and abs(found) < 1 << 53 else found
     if isinstance(value, dict):
         return struct(value, depth + 1)
@@ -206,7 +208,7 @@ def element(field: Field) -> Json:
 def _member(field: Field) -> Json:
     cls, names = field.cls, EnumNames(field.cls)
     if field.null:
-        return lambda value: None if enumerated(value, cls) is not None else None
+        return lambda value: enumerated(value, cls) or None
     return lambda value: names[value if value.__class__ is cls else enumerated(value, cls)]
 
 

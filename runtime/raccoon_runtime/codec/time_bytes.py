@@ -14,6 +14,7 @@ from .times import (
     EPOCH,
     FIRST_SECOND,
     LAST_SECOND,
+    OUT_OF_RANGE,
     Duration,
     Timestamp,
     duration_parts,
@@ -69,7 +70,7 @@ def sized_timestamp(value: Any) -> bytes:
 
 def _write_seconds(seconds: int) -> tuple[bytes, bytes]:
     if not FIRST_SECOND <= seconds <= LAST_SECOND:
-        raise ValueError("out of range for a Timestamp")
+        raise ValueError(OUT_OF_RANGE)
     if len(_written) >= RECENT:
         _written.clear()
     head = timestamp_bytes(seconds, 0) + b"\x10"
@@ -79,7 +80,7 @@ def _write_seconds(seconds: int) -> tuple[bytes, bytes]:
 
 def timestamp(value: Any) -> bytes:
     """Return the bytes of a Timestamp from an aware datetime."""
-    return sized_timestamp(value)[1:]
+    return timestamp_bytes(*timestamp_parts(value))
 
 
 def timestamp_bytes(seconds: int, nanos: int) -> bytes:

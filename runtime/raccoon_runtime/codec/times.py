@@ -15,6 +15,7 @@ LAST_SECOND = 253_402_300_799
 LONGEST = 315_576_000_000
 """The most seconds that a Duration may have."""
 BILLION = 1_000_000_000
+OUT_OF_RANGE = "a datetime that in UTC is out of range for a Timestamp"
 
 
 class Timestamp(datetime):
@@ -226,7 +227,7 @@ def timestamp_parts(value: Any) -> tuple[int, int]:
         raise ValueError("a naive datetime: give it a time zone")
     seconds, nanos = split_datetime(value)
     if not FIRST_SECOND <= seconds <= LAST_SECOND:
-        raise ValueError("a datetime that in UTC is out of range for a Timestamp")
+        raise ValueError(OUT_OF_RANGE)
     return seconds, nanos
 
 

@@ -13,8 +13,12 @@ def truncated() -> NoReturn:
     raise ValueError("truncated")
 
 
+class TooDeep(ValueError):
+    """Messages are nested too deeply, wherever that is."""
+
+
 def too_deep() -> NoReturn:
-    raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+    raise TooDeep(f"nested more than {MAX_DEPTH} levels deep")
 
 
 def read_varint(data: bytes, pos: int) -> tuple[int, int]:
@@ -39,11 +43,13 @@ def read_varint(data: bytes, pos: int) -> tuple[int, int]:
 
 
 def read_tag(data: bytes, pos: int) -> tuple[int, int]:
-    """Return the tag at `pos`, its field number and wire type checked, and the position behind it."""
-    tag, pos = read_varint(data, pos)
-    if not 7 < tag < 1 << 32 or tag & 7 > 5:
+    """Return the tag at `pos`, its field number and wire type checked, and the position behind it.
+    It has at most five bytes, as in google's parsers.
+    """
+    tag, behind = read_varint(data, pos)
+    if not 7 < tag < 1 << 32 or tag & 7 > 5 or behind - pos > 5:
         raise ValueError("no such tag")
-    return tag, pos
+    return tag, behind
 
 
 def skip_value(data: bytes, pos: int, tag: int, depth: int) -> int:

@@ -1,0 +1,257 @@
+"""What a decoder refuses, and how it says so: the message, the field's path, and what is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf.message import DecodeError as TheirDecodeError
+
+from raccoon_runtime.errors import DecodeError
+from tests.codec.conftest import Made
+
+SECRET = b"do-not-tell-anyone"
+
+
+def told(cls: Any, data: bytes, theirs: Any = None) -> str:
+    """The error of a decoding; upb refuses the same."""
+    if theirs is not None:
+        with pytest.raises(TheirDecodeError):
+            theirs.FromString(data)
+    with pytest.raises(DecodeError) as caught:
+        cls.parse(data)
+    assert SECRET.decode() not in str(caught.value)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def told_json(cls: Any, value: Any) -> str:
+    with pytest.raises(DecodeError) as caught:
+        cls.from_json(value if isinstance(value, (str, bytes)) else json.dumps(value))
+    assert SECRET.decode() not in str(caught.value)
+    return str(caught.value)
+
+
+def tagged(number: int, wire: int, body: bytes = b"") -> bytes:
+    head, tag = b"", number << 3 | wire
+    while tag > 0x7F:
+        head, tag = head + bytes((tag & 0x7F | 0x80,)), tag >> 7
+    return head + bytes((tag,)) + body
+
+
+BAD = {
+    "a tag cut off": (b"\x80", "Node: truncated"),
+    "a value cut off": (b"\x0a", "Node: truncated"),
+    "a length cut off": (b"\x0a\x80", "Node: truncated"),
+    "a text cut off": (b"\x0a\x05ab", "Node: truncated"),
+    "a text cut off within": (b"\x12\x04\x0a\x05ab", "Node.child: truncated"),
+    "a text longer than its message": (b"\x12\x03\x0a\x05a\x0a\x04abcd", "Node.child: truncated"),
+    "a huge length": (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "Node: truncated"),
+    "invalid UTF-8": (b"\x0a\x01\xff", "Node.name: invalid UTF-8"),
+    "a surrogate in UTF-8": (b"\x0a\x03\xed\xa0\x80", "Node.name: invalid UTF-8"),
+    "overlong UTF-8": (b"\x0a\x02\xc0\x80", "Node.name: invalid UTF-8"),
+    "invalid UTF-8 within": (b"\x1a\x00\x1a\x03\x0a\x01\xff", "Node.children[1].name: invalid UTF-8"),
+    "invalid UTF-8 in a key": (b"\x22\x03\x0a\x01\xff", "Node.named[0]: invalid UTF-8"),
+    "field number 0": (b"\x00\x00", "Node: no such tag"),
+    "a tag too large": (b"\xf8\xff\xff\xff\x1f\x01", "Node: no such tag"),
+    "wire type 6": (b"\x0e", "Node: no such tag"),
+    "a group never ended": (b"\x9b\x06", "Node: truncated"),
+    "a group ended only": (b"\x9c\x06", "Node: the end of a group that was not begun"),
+    "groups crossed": (b"\x9b\x06\xa3\x06\x9c\x06\xa4\x06", "Node: the end of a group that was not begun"),
+    "a varint of eleven bytes": (b"\x98\x06" + b"\xff" * 10 + b"\x01", "Node: a varint longer than ten bytes"),
+    "a fixed cut off": (b"\x9d\x06abc", "Node: truncated"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bytes_that_are_no_message(made: Made, what: str) -> None:
+    data, wanted = BAD[what]
+    assert told(made.ours.Node, data, made.theirs.Node) == wanted
+
+
+@pytest.mark.parametrize("data", [b"\x08", b"\x0d\x00", b"\x09\x00", b"\x0a\x01", b"\x0a\x03\x08"])
+def test_numbers_cut_off(made: Made, data: bytes) -> None:
+    for kind in ("Int32", "Fixed32", "Double", "Bool", "Mood", "Timestamp", "Int64Value", "FloatValue"):
+        ours, theirs = made.pair(f"Kind{kind}")
+        for number in range(1, 7):
+            harmed = tagged(number, data[0] & 7, data[1:])
+            try:
+                theirs.FromString(harmed)
+            except TheirDecodeError:
+                assert told(ours, harmed).startswith(f"Kind{kind}")
+            else:
+                ours.parse(harmed)
+
+
+@pytest.mark.parametrize("name", ["Node", "Wide", "KindTimestamp", "KindInt32", "KindFixed64"])
+def test_every_cut_is_told(made: Made, name: str) -> None:
+    """A message cut at any byte is refused, or is what upb takes it for."""
+    ours, theirs = made.pair(name)
+    full = {
+        "Node": lambda: ours(name="a" * 130, child=ours(name="b"), named={"c": ours(name="d")}),
+        "Wide": lambda: ours(first=[1, 300], c2047="x", nodes={1: made.ours.Node()}, d=1.5),
+        "KindTimestamp": lambda: ours.from_dict({"repeated": ["2026-03-14T15:09:26.535897Z"] * 2}),
+        "KindInt32": lambda: ours(single=-1, repeated=[1, -1], unpacked=[300], keyed={5: "x"}),
+        "KindFixed64": lambda: ours(single=1, repeated=[1, 2], unpacked=[3]),
+    }[name]()
+    data = bytes(full)
+    for end in range(len(data)):
+        try:
+            theirs.FromString(data[:end])
+        except TheirDecodeError:
+            assert told(ours, data[:end]).startswith(name)
+        else:
+            ours.parse(data[:end])
+
+
+def test_nesting(made: Made) -> None:
+    def chain(levels: int, head: bytes) -> bytes:
+        data = b""
+        for _ in range(levels):
+            size = len(data)
+            length = bytes((size,)) if size < 128 else bytes((size & 127 | 128, size >> 7))
+            data = head + length + data
+        return data
+
+    for head in (b"\x12", b"\x1a"):
+        made.ours.Node.parse(chain(100, head))
+        wanted = "Node: nested more than 100 levels deep"
+        assert told(made.ours.Node, chain(101, head), made.theirs.Node) == wanted
+    groups = b"\x9b\x06" * 100 + b"\x9c\x06" * 100
+    assert made.ours.Node.parse(groups)._unknown_fields == groups
+    assert "100 levels" in told(made.ours.Node, b"\x9b\x06" + groups + b"\x9c\x06", made.theirs.Node)
+
+
+def test_what_is_no_bytes(made: Made) -> None:
+    for given in ("text", None, 1, ["x"]):
+        with pytest.raises(DecodeError, match=r"^Node: .* where bytes belongs?"):
+            made.ours.Node.parse(given)
+    for given in (bytearray(b"\n\x01x"), memoryview(b"\n\x01x")):
+        assert made.ours.Node.parse(given) == made.ours.Node(name="x")
+
+
+JSON_BAD: list[tuple[str, Any, str]] = [
+    ("Node", "{", "Node: not JSON: "),
+    ("Node", "", "Node: not JSON: "),
+    ("Node", b"\xff", "Node: not JSON: "),
+    ("Node", '{"name": "\\ud800"}', "Node: not JSON: "),
+    ("Node", '{"name": NaN}', "Node: not JSON: "),
+    ("Node", "[]", "Node: list where an object belongs"),
+    ("Node", "null", "Node: NoneType where an object belongs"),
+    ("Node", '{"name": "a", "name": "b"}', "Node: the key 'name' twice in one object"),
+    ("Node", '{"child": {"name": "a", "name": "b"}}', "Node: the key 'name' twice in one object"),
+    ("Node", '{"named": {"a": {}, "a": {}}}', "Node: the key 'a' twice in one object"),
+    ("Node", '{"data": {"a": [{"b": 1, "b": 2}]}}', "Node: the key 'b' twice in one object"),
+    ("Node", '{"name": null, "name": "a"}', "Node: the key 'name' twice in one object"),
+    ("Wide", '{"c2047": "a", "c2047": "a"}', "Wide: the key 'c2047' twice in one object"),
+    ("Node", {"surname": "x"}, "Node: no field 'surname'"),
+    ("Node", {"child": {"children": [{}, {"x": 1}]}}, "Node.child.children[1]: no field 'x'"),
+    ("Node", {"name": 1}, "Node.name: int where a str belongs"),
+    ("Node", {"children": {}}, "Node.children: dict where an array belongs"),
+    ("Node", {"children": [None]}, "Node.children[0]: NoneType where an object belongs"),
+    ("Node", {"named": []}, "Node.named: list where an object belongs"),
+    ("Node", {"named": {"a": None}}, "Node.named[value 0]: NoneType where an object belongs"),
+    ("Names", {"snakeCase2": "a", "snake_case_2": "b"}, "Names.snake_case_2: twice, by both of its names"),
+    ("Choice", {"text": "a", "number": 1}, "Choice.number: set although text is, of the same oneof"),
+    ("KindInt32", {"single": 1.5}, "KindInt32.single: a number that is no integer, or out of range"),
+    ("KindInt32", {"single": 2**31}, "KindInt32.single: out of range for int32"),
+    ("KindInt32", {"single": "2147483648"}, "KindInt32.single: out of range for int32"),
+    ("KindInt32", {"single": " 1"}, "KindInt32.single: a str that is no integer"),
+    ("KindInt32", {"single": "1" * 5_000}, "KindInt32.single: "),
+    ("KindInt32", {"single": True}, "KindInt32.single: bool where an integer belongs"),
+    ("KindInt32", {"repeated": [1, None]}, "KindInt32.repeated[1]: NoneType where an integer belongs"),
+    ("KindInt32", {"keyed": {"x": ""}}, "KindInt32.keyed[key 0]: a str that is no integer"),
+    ("KindInt32", {"keyed": {"1": "", "1e0": ""}}, "KindInt32.keyed[key 1]: twice"),
+    ("KindUint64", {"single": "-1"}, "KindUint64.single: out of range for uint64"),
+    ("KindUint64", {"single": 2**64}, "KindUint64.single: "),
+    ("KindBool", {"single": "true"}, "KindBool.single: str where true or false belongs"),
+    ("KindBool", {"keyed": {"yes": ""}}, "KindBool.keyed[key 0]: str where true or false belongs"),
+    ("KindDouble", {"single": "1e400"}, "KindDouble.single: out of range for double"),
+    ("KindDouble", {"single": "nan"}, "KindDouble.single: a str that is no number"),
+    ("KindFloat", {"single": 1e39}, "KindFloat.single: out of range for float"),
+    ("KindBytes", {"single": "a"}, "KindBytes.single: a str that is no base64"),
+    ("KindBytes", {"single": "a b="}, "KindBytes.single: a str that is no base64"),
+    ("KindBytes", {"single": "aé=="}, "KindBytes.single: a str that is no base64"),
+    ("KindMood", {"single": "MOOD_SAD"}, "KindMood.single: a str that is no name of the enum"),
+    ("KindMood", {"single": 2**31}, "KindMood.single: out of range for int32"),
+    ("KindMood", {"single": []}, "KindMood.single: list where an enum's name or number belongs"),
+    ("KindTimestamp", {"single": "2026-03-14T15:09:26"}, "KindTimestamp.single: a str that is no RFC"),
+    ("KindTimestamp", {"single": "2026-03-14t15:09:26Z"}, "KindTimestamp.single: a str that is no RFC"),
+    ("KindTimestamp", {"single": "2026-02-30T15:09:26Z"}, "KindTimestamp.single: day is out of range"),
+    ("KindTimestamp", {"single": "2026-02-30T15:09:26.000001Z"}, "KindTimestamp.single: day is out"),
+    ("KindTimestamp", {"single": "2026-03-14T15:09:60.000001Z"}, "KindTimestamp.single: second must be"),
+    ("KindTimestamp", {"single": "2026-W11-6T15:09:26.53589Z"}, "KindTimestamp.single: a str that is no"),
+    ("KindTimestamp", {"single": "2026-03-14T15:09:26,535897Z"}, "KindTimestamp.single: a str that is no"),
+    ("KindTimestamp", {"single": "0001-01-01T00:00:00+01:00"}, "KindTimestamp.single: out of range"),
+    ("KindTimestamp", {"single": "9999-12-31T23:59:59-01:00"}, "KindTimestamp.single: out of range"),
+    ("KindTimestamp", {"single": "2026-03-14T15:09:26+24:00"}, "KindTimestamp.single: no such offset"),
+    ("KindTimestamp", {"single": 5}, "KindTimestamp.single: int where a str belongs"),
+    ("KindDuration", {"single": "1"}, "KindDuration.single: a str that is no number of seconds"),
+    ("KindDuration", {"single": "315576000001s"}, "KindDuration.single: out of range for a Duration"),
+    ("KindFieldMask", {"single": "a_b"}, "KindFieldMask.single: a path that is not in camel case"),
+    ("KindAny", {"single": {"value": 1}}, "KindAny.single: an Any without @type"),
+    ("KindAny", {"single": {"@type": "x"}}, "KindAny.single: an Any whose type is no URL"),
+    ("KindAny", {"single": {"@type": "a/b.C"}}, "KindAny.single: an Any of 'b.C', whose class is not"),
+    ("KindEmpty", {"single": {"x": 1}}, "KindEmpty.single: no field 'x'"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "wanted"), JSON_BAD)
+def test_json_that_is_no_message(made: Made, name: str, value: Any, wanted: str) -> None:
+    assert told_json(getattr(made.ours, name), value).startswith(wanted)
+
+
+def test_values_are_not_told(made: Made) -> None:
+    secret = SECRET.decode()
+    for name, value in [
+        ("KindInt32", {"single": secret}),
+        ("KindInt32", {"keyed": {secret: ""}}),
+        ("KindMood", {"single": secret}),
+        ("KindTimestamp", {"single": secret}),
+        ("KindDuration", {"single": secret}),
+        ("KindBytes", {"single": secret + "!"}),
+        ("KindFieldMask", {"single": secret}),
+    ]:
+        told_json(getattr(made.ours, name), value)
+    assert told(made.ours.Node, b"\x0a\x14" + SECRET + b"\xff\xff")
+
+
+def test_json_that_is_taken(made: Made) -> None:
+    """Forms that nobody writes canonically, and the spec allows."""
+    everything = made.ours.Everything
+    for given, wanted in [
+        ({"int32Single": "1e2"}, {"int32_single": 100}),
+        ({"int32Single": 5.0}, {"int32_single": 5}),
+        ({"int32_single": None, "stringSingle": None}, {}),
+        ({"uint64Single": 2**64 - 1}, {"uint64_single": 2**64 - 1}),
+        ({"doubleSingle": "1.5"}, {"double_single": 1.5}),
+        ({"doubleSingle": 1}, {"double_single": 1.0}),
+        ({"doubleRepeated": [1, "-Infinity", 0.5]}, {"double_repeated": [1.0, float("-inf"), 0.5]}),
+        ({"bytesSingle": "_-8"}, {"bytes_single": b"\xff\xef"}),
+        ({"bytesSingle": "//8="}, {"bytes_single": b"\xff\xff"}),
+        ({"bytesSingle": "//8"}, {"bytes_single": b"\xff\xff"}),
+        ({"moodSingle": 1}, {"mood_single": made.ours.Mood.MOOD_GOOD}),
+        ({"moodSingle": "MOOD_FINE"}, {"mood_single": made.ours.Mood.MOOD_GOOD}),
+        ({"moodSingle": 7}, {"mood_single": made.ours.Mood(7)}),
+        ({"boolKeyed": {"true": "a"}}, {"bool_keyed": {True: "a"}}),
+        ({"durationSingle": "-0.5s"}, {"duration_single": made.ours.KindDuration.from_dict({"single": "-0.500s"}).single}),
+    ]:
+        assert everything.from_json(json.dumps(given)) == everything(**wanted)
+        assert everything.from_dict(given) == everything(**wanted)
+
+
+def test_unknown_names_may_be_ignored(made: Made) -> None:
+    given = {"name": "a", "x": {"y": [1]}, "child": {"z": None, "name": "b"}}
+    wanted = made.ours.Node(name="a", child=made.ours.Node(name="b"))
+    assert made.ours.Node.from_json(json.dumps(given), ignore_unknown_fields=True) == wanted
+    assert made.ours.Node.from_dict(given, ignore_unknown_fields=True) == wanted
+    # A key twice is told even where it is ignored.
+    twice = '{"x": {"y": 1, "y": 2}}'
+    with pytest.raises(DecodeError, match="'y' twice"):
+        made.ours.Node.from_json(twice, ignore_unknown_fields=True)
+
+
+def test_quotes_and_colons_in_texts_are_no_keys(made: Made) -> None:
+    node = made.ours.Node(name='":' * 5, named={'a":': made.ours.Node()}, data={'":': ['":']})
+    assert made.ours.Node.from_json(node.to_json()) == node

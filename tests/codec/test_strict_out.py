@@ -1,0 +1,284 @@
+"""What an encoder refuses, and how it says so: the message, the field's path and the value's type,
+never the value.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any
+
+import pytest
+
+from raccoon_runtime import codec
+from raccoon_runtime.errors import SerializationError
+from raccoon_runtime.well_known import NULL, Duration, Timestamp
+from tests.codec import kinds
+from tests.codec.conftest import Made
+
+SECRET = "do-not-tell-anyone"
+
+
+class Other(IntEnum):
+    """Some enum that has nothing to do with the schema's."""
+
+    ONE = 1
+
+
+RANGES = [
+    (kind, number)
+    for kind, (low, high) in kinds.INTEGERS.items()
+    for number in (low - 1, high + 1, 10**40, -(10**40))
+]
+
+
+def told(message: Any) -> str:
+    """The error of an encoding, which is the same for bytes and for keywords."""
+    with pytest.raises(SerializationError) as caught:
+        bytes(message)
+    fields = {name: getattr(message, name) for name in type(message).__dataclass_fields__}
+    with pytest.raises(SerializationError) as again:
+        codec.of(type(message)).encode_fields(fields)
+    assert str(again.value) == str(caught.value)
+    assert SECRET not in str(caught.value)
+    return str(caught.value)
+
+
+def told_json(message: Any) -> str:
+    """The same for JSON."""
+    with pytest.raises(SerializationError) as caught:
+        message.to_json()
+    assert SECRET not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["single", "optional", "chosen", "repeated", "unpacked", "mapped", "keyed"])
+@pytest.mark.parametrize(("kind", "number"), RANGES)
+def test_an_integer_out_of_range(made: Made, kind: str, number: int, place: str) -> None:
+    cls = getattr(made.ours, kinds.message_of(kind))
+    message = cls(**{place: put(place, number)})
+    wanted = f"{cls.__name__}.{place}{at(place)}: out of range for {kind}"
+    assert told(message) == wanted
+    assert told_json(message) == wanted
+
+
+def put(place: str, value: Any) -> Any:
+    """The value in a list or a map behind a good one, where the place has those."""
+    if place in ("repeated", "unpacked"):
+        return [value]
+    if place == "mapped":
+        return {"k": value}
+    return {value: "v"} if place == "keyed" else value
+
+
+def at(place: str) -> str:
+    return {"repeated": "[0]", "unpacked": "[0]", "mapped": "[value 0]", "keyed": "[key 0]"}.get(place, "")
+
+
+WRONG: dict[str, list[Any]] = {
+    **{kind: [True, 1.0, 0.0, "1", None, b"1", Decimal(1), [1]] for kind in kinds.INTEGERS},
+    "float": [True, "1.5", Decimal("1.5"), None, b"", 10**400],
+    "double": [True, "1.5", Decimal("1.5"), None, b"", 10**400],
+    "bool": [0, 1, "", "true", None, []],
+    "string": [1, b"text", None, [], {}, True, object()],
+    "bytes": ["text", 1, 0, None, [1], {}],
+    "Mood": ["MOOD_GOOD", 1.0, True, Other.ONE, None, b""],
+    "Leaf": [{"name": "x"}, "x", 1, ()],
+    "Timestamp": [1, "2026-03-14T15:09:26Z", timedelta(1), datetime(2026, 1, 1), 0.0],
+    "Duration": [1, "1s", datetime(2026, 1, 1, tzinfo=timezone.utc), 0],
+    "Struct": [[], "x", 1, {1: 2}, {"a": object()}, {"a": {1}}],
+    "Value": [object(), {1}, b"x", {1: 2}, [b"x"], 2**53 + 1],
+    "ListValue": [{}, "x", 1, [object()]],
+    "StringValue": [1, b"x", True],
+    "BytesValue": ["x", 1],
+    "BoolValue": [0, "x"],
+    "Int32Value": [1.0, True, 2**31],
+    "DoubleValue": ["1", True],
+}
+
+
+@pytest.mark.parametrize(("kind", "index"), [(k, i) for k, many in WRONG.items() for i in range(len(many))])
+def test_a_wrong_type(made: Made, kind: str, index: int) -> None:
+    value = WRONG[kind][index]
+    cls = getattr(made.ours, kinds.message_of(kind))
+    for place in kinds.places(kind):
+        if place == "keyed" and not isinstance(value, (int, float, str, bytes, type(None))):
+            continue
+        if value is None and place in ("single", "optional", "chosen") and kind not in PLAIN:
+            continue  # not set
+        if value is None and place in ("optional", "chosen"):
+            continue
+        message = cls(**{place: put(place, value)})
+        wanted = f"{cls.__name__}.{place}{at(place)}: "
+        for text in (told(message), told_json(message)):
+            assert text.startswith(wanted)
+            assert len(text) < 200
+
+
+PLAIN = (*kinds.SCALARS, "Mood")
+
+
+@pytest.mark.parametrize("place", ["repeated", "unpacked", "mapped", "keyed"])
+@pytest.mark.parametrize("value", [None, 0, "", "abc", b"", 1.5, {1}, object()])
+def test_no_list_and_no_map(made: Made, place: str, value: Any) -> None:
+    for kind in ("int32", "string", "Mood", "double"):
+        if place not in kinds.places(kind):
+            continue
+        cls = getattr(made.ours, kinds.message_of(kind))
+        message = cls(**{place: value})
+        wanted = f"{cls.__name__}.{place}: {type(value).__name__} where a "
+        assert told(message).startswith(wanted)
+        assert told_json(message).startswith(wanted)
+
+
+def test_what_is_as_good_is_taken(made: Made) -> None:
+    """Tuples for lists, int subclasses for ints, ints for floats, bytearrays for bytes."""
+    everything = made.ours.Everything
+    for good, plain in [
+        ({"int32_single": Other.ONE}, {"int32_single": 1}),
+        ({"int32_repeated": (1, 2)}, {"int32_repeated": [1, 2]}),
+        ({"string_repeated": ("a",)}, {"string_repeated": ["a"]}),
+        ({"double_single": 1}, {"double_single": 1.0}),
+        ({"double_repeated": [1, 2.0]}, {"double_repeated": [1.0, 2.0]}),
+        ({"float_mapped": {"a": 1}}, {"float_mapped": {"a": 1.0}}),
+        ({"bytes_single": bytearray(b"x")}, {"bytes_single": b"x"}),
+        ({"bytes_single": memoryview(b"x")}, {"bytes_single": b"x"}),
+        ({"mood_single": 1}, {"mood_single": made.ours.Mood.MOOD_GOOD}),
+        ({"mood_repeated": [0, 7]}, {"mood_repeated": [made.ours.Mood(0), made.ours.Mood(7)]}),
+        ({"value_single": (1.0, None)}, {"value_single": [1.0, None]}),
+        ({"value_repeated": [NULL]}, {"value_repeated": [None]}),
+        ({"int64value_single": Other.ONE}, {"int64value_single": 1}),
+    ]:
+        assert bytes(everything(**good)) == bytes(everything(**plain))
+        assert everything(**good).to_json() == everything(**plain).to_json()
+
+
+def test_zeros_of_any_kind_are_the_default(made: Made) -> None:
+    zero = IntEnum("Zero", {"NONE": 0}).NONE
+    for given in ({"int32_single": zero}, {"fixed64_single": zero}, {"double_single": 0}, {"mood_single": 0}):
+        message = made.ours.Everything(**given)
+        assert bytes(message) == b""
+        assert message.to_json() == "{}"
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb", SECRET + "\udead"])
+def test_a_lone_surrogate(made: Made, text: str) -> None:
+    everything = made.ours.Everything
+    reason = "a str with a lone surrogate, which no UTF-8 can hold"
+    for given, path in [
+        ({"string_single": text}, "string_single"),
+        ({"string_optional": text}, "string_optional"),
+        ({"string_chosen": text}, "string_chosen"),
+        ({"string_repeated": ["a", text]}, "string_repeated[1]"),
+        ({"string_mapped": {"a": "b", "c": text}}, "string_mapped[value 1]"),
+        ({"string_keyed": {text: "b"}}, "string_keyed[key 0]"),
+        ({"stringvalue_single": text}, "stringvalue_single"),
+        ({"leaf_single": made.ours.Leaf(name=text)}, "leaf_single.name"),
+        ({"leaf_mapped": {"a": made.ours.Leaf(name=text)}}, "leaf_mapped[value 0].name"),
+    ]:
+        message = everything(**given)
+        assert told(message) == told_json(message) == f"Everything.{path}: {reason}"
+    for given in ({"struct_single": {"a": [text]}}, {"struct_single": {text: 1}}, {"value_single": text}):
+        assert told(everything(**given)).startswith("Everything.")
+        assert told_json(everything(**given)).startswith("Everything.")
+
+
+def test_two_members_of_a_oneof(made: Made) -> None:
+    message = made.ours.Choice(text="a", number=0)
+    wanted = "Choice.number: set although text is, of the same oneof"
+    assert told(message) == told_json(message) == wanted
+    assert bytes(made.ours.Choice(text="", yes=False)) == b"\n\x000\x00"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+    ],
+)
+def test_a_datetime_that_utc_does_not_have(made: Made, value: datetime) -> None:
+    message = made.ours.Everything(timestamp_single=value)
+    wanted = "Everything.timestamp_single: a datetime that in UTC is out of range for a Timestamp"
+    assert told(message) == told_json(message) == wanted
+
+
+def test_a_naive_datetime(made: Made) -> None:
+    message = made.ours.Everything(timestamp_repeated=[datetime(2026, 1, 1)])
+    wanted = "Everything.timestamp_repeated[0]: a naive datetime: give it a time zone"
+    assert told(message) == told_json(message) == wanted
+
+
+def test_a_timedelta_longer_than_a_duration(made: Made) -> None:
+    message = made.ours.Everything(duration_single=timedelta(days=4_000_000))
+    wanted = "Everything.duration_single: a timedelta out of range for a Duration"
+    assert told(message) == told_json(message) == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"timestamp_single": Timestamp.from_raw(253_402_300_800, 0)}, "timestamp_single"),
+        ({"timestamp_single": Timestamp.from_raw(0, -1)}, "timestamp_single"),
+        ({"timestamp_single": Timestamp.from_raw(0, 1_000_000_000)}, "timestamp_single"),
+        ({"duration_single": Duration.from_raw(315_576_000_001, 0)}, "duration_single"),
+        ({"duration_single": Duration.from_raw(1, -1)}, "duration_single"),
+        ({"value_single": float("nan")}, "value_single"),
+        ({"struct_single": {"a": [float("inf")]}}, "struct_single"),
+        ({"listvalue_single": [float("-inf")]}, "listvalue_single"),
+    ],
+)
+def test_what_only_json_cannot_hold(made: Made, given: dict[str, Any], path: str) -> None:
+    message = made.ours.Everything(**given)
+    assert made.ours.Everything.parse(bytes(message)) == message
+    assert told_json(message).startswith(f"Everything.{path}: ")
+
+
+def test_a_missing_attribute(made: Made) -> None:
+    message = made.ours.Leaf(name="x")
+    del message.name, message.number
+    message.name = "y"
+    assert bytes(message) == b"\n\x01y"  # the class has the default
+    inner = made.ours.Everything(leaf_single=made.ours.Leaf())
+    del inner.leaf_repeated
+    assert told_without_fields(inner) == "Everything.leaf_repeated: missing"
+
+
+def told_without_fields(message: Any) -> str:
+    with pytest.raises(SerializationError) as caught:
+        bytes(message)
+    return str(caught.value)
+
+
+def nested(made: Made, levels: int) -> Any:
+    node = made.ours.Node(name="end")
+    for _ in range(levels):
+        node = made.ours.Node(child=node)
+    return node
+
+
+def test_messages_nest_a_hundred_levels_and_no_more(made: Made) -> None:
+    assert made.ours.Node.parse(bytes(nested(made, 100))) == nested(made, 100)
+    assert made.ours.Node.from_json(nested(made, 100).to_json()) == nested(made, 100)
+    assert told(nested(made, 101)) == "Node: nested more than 100 levels deep"
+    assert told_json(nested(made, 101)) == "Node: nested more than 100 levels deep"
+    assert told(nested(made, 5_000)) == "Node: nested more than 100 levels deep"
+
+
+def test_what_holds_itself_is_too_deep(made: Made) -> None:
+    ping = made.ours.Ping()
+    ping.pong = made.ours.Pong(ping=ping)
+    assert told(ping) == told_json(ping) == "Ping: nested more than 100 levels deep"
+    data: dict[str, Any] = {}
+    data["again"] = data
+    message = made.ours.Node(data=data)
+    assert told(message) == told_json(message) == "Node.data: nested more than 100 levels deep"
+
+
+def test_an_unknown_keyword_and_a_missing_one(made: Made) -> None:
+    encode = codec.of(made.ours.RuledEvent).encode_fields
+    with pytest.raises(TypeError, match=r"^RuledEvent\(\) got an unexpected keyword argument 'x'$"):
+        encode({"text": "a", "x": 1})
+    with pytest.raises(TypeError, match="missing required keyword argument: 'text'"):
+        encode({"data": b"a"})
