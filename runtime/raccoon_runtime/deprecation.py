@@ -12,7 +12,7 @@ def warn_caller(text: str, package: str | None = None) -> None:
     generated `package`.
     """
     level = 2
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # nothing else gives it
     while frame.f_back is not None and _is_ours(frame, package):
         frame = frame.f_back
         level += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import cast
 
 from .errors import SerializationError
 
@@ -23,7 +24,7 @@ class Event:
     data: object
 
     def __post_init__(self) -> None:
-        kind: object = self.type
+        kind = cast(object, self.type)
         if not isinstance(kind, str):
             raise SerializationError(f"an event's type is text, not {kind.__class__.__name__}")
         if not _TYPE.fullmatch(kind):

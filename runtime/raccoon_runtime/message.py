@@ -1,4 +1,4 @@
-"""The base classes of generated messages and enums. betterproto2 is imported here and nowhere else."""
+"""The base classes of generated messages and enums. betterproto2 is imported only here."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def field(
     )
     metadata = {METADATA: spec}
     if repeated:
-        return dataclasses.field(default_factory=list, metadata=metadata)
+        return dataclasses.field(default_factory=cast(Any, list), metadata=metadata)
     if spec.is_map:
-        return dataclasses.field(default_factory=dict, metadata=metadata)
+        return dataclasses.field(default_factory=cast(Any, dict), metadata=metadata)
     if spec.presence:
         return dataclasses.field(default=None, metadata=metadata)
     if type == "enum" and of is not None:
@@ -96,7 +96,10 @@ class _Metadata(betterproto2.ProtoClassMetadata):
         return Message
 
     @staticmethod
-    def _get_cls_by_field(cls: Any, fields: Iterable[Any]) -> dict[str, type]:
+    def _get_cls_by_field(  # the parameter's name is betterproto2's
+        cls: Any,  # pyright: ignore[reportSelfClsParameterName]
+        fields: Iterable[Any],
+    ) -> dict[str, type]:
         return {}
 
 
@@ -156,7 +159,7 @@ class Message(betterproto2.Message):
             and spec.deprecated
         }
         if deprecated or old:
-            cls.__post_init__ = _warner(cls.__proto__, deprecated, old)  # type: ignore[method-assign]
+            cls.__post_init__ = _warner(cls.__proto__, deprecated, old)  # type: ignore[method-assign,assignment]
 
     def __bytes__(self) -> bytes:
         return self.__codec__.encode(self)
@@ -167,13 +170,15 @@ class Message(betterproto2.Message):
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Return the message that `data` holds; DecodeError says what is wrong with it and where."""
-        return cls.__codec__.decode(data)
+        """Return the message that `data` holds; DecodeError says what is wrong and where."""
+        made: Self = cls.__codec__.decode(data)
+        return made
 
     @classmethod
     def FromString(cls, s: bytes) -> Self:
         """Return the message that `s` holds, under the name that google's messages have for it."""
-        return cls.__codec__.decode(s)
+        made: Self = cls.__codec__.decode(s)
+        return made
 
     def dump(self, stream: Any, delimit: bool = False) -> None:
         """Write the message's bytes to a stream, behind their length as a varint if `delimit`."""
@@ -191,7 +196,7 @@ class Message(betterproto2.Message):
             data = source.read() if size is None else source.read(size)
             if size is not None and len(data) < size:
                 raise ValueError(f"the stream ended after {len(data)} of {size} bytes")
-        merged = self.__codec__.decode(self.__codec__.encode(self) + data)
+        merged: Self = self.__codec__.decode(self.__codec__.encode(self) + data)
         vars(self).update(vars(merged))
         return self
 
@@ -221,7 +226,8 @@ class Message(betterproto2.Message):
         cls, value: Mapping[str, Any] | Any, *, ignore_unknown_fields: bool = False
     ) -> Self:
         """Return the message that a dict from `to_dict` or from parsed ProtoJSON describes."""
-        return cls.__codec__.from_dict(value, ignore_unknown_fields)
+        made: Self = cls.__codec__.from_dict(value, ignore_unknown_fields)
+        return made
 
     def to_json(
         self,
@@ -242,7 +248,8 @@ class Message(betterproto2.Message):
     @classmethod
     def from_json(cls, value: str | bytes, *, ignore_unknown_fields: bool = False) -> Self:
         """Return the message that ProtoJSON describes, with JSON or proto names."""
-        return cls.__codec__.from_json(value, ignore_unknown_fields)
+        made: Self = cls.__codec__.from_json(value, ignore_unknown_fields)
+        return made
 
     def is_set(self, name: str) -> bool:
         """Return whether the field of that (Python) name differs from its default; not None, where
@@ -266,7 +273,8 @@ class Message(betterproto2.Message):
         if not isinstance(other, Message) or type(self) is not type(other):
             return NotImplemented
         return self._unknown_fields == other._unknown_fields and all(
-            _same(getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__
+            _same(getattr(self, field.name), getattr(other, field.name))
+            for field in self.__codec__.plan.fields
         )
 
     def __repr__(self) -> str:
@@ -279,7 +287,7 @@ class Message(betterproto2.Message):
     def __bool__(self) -> bool:
         return bool(self._unknown_fields) or any(map(self.is_set, specs(type(self))))
 
-    def __copy__(self) -> Self:
+    def __copy__(self, _: Any = None) -> Self:
         made = object.__new__(type(self))
         vars(made).update(vars(self))
         return made
@@ -305,8 +313,9 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return math.isnan(one) and math.isnan(other)
     if isinstance(one, list) and isinstance(other, list):
-        pairs = zip(cast("list[Any]", one), cast("list[Any]", other), strict=False)
-        return len(one) == len(other) and all(_same(a, b) for a, b in pairs)
+        these, those = cast("list[Any]", one), cast("list[Any]", other)
+        pairs = zip(these, those, strict=False)
+        return len(these) == len(those) and all(_same(a, b) for a, b in pairs)
     if isinstance(one, dict) and isinstance(other, dict):
         left, right = cast("dict[Any, Any]", one), cast("dict[Any, Any]", other)
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
@@ -335,17 +344,18 @@ def _metadata(cls: type[Any]) -> betterproto2.ProtoClassMetadata:
     made.sorted_field_names = tuple(sorted(table, key=lambda name: table[name].number))
     made.default_gen = {name: partial(default, cls, name) for name in table}
     made.cls_by_field = {}
-    made.oneof_field_by_group = {}
+    groups: dict[str, set[dataclasses.Field[Any]]] = {}
     for name, spec in table.items():
         if spec.oneof is not None:
-            made.oneof_field_by_group.setdefault(spec.oneof, set()).add(declared[name])
+            groups.setdefault(spec.oneof, set()).add(declared[name])
+    made.oneof_field_by_group = groups
     return made
 
 
 def _betterproto_field(spec: Spec) -> FieldMetadata:
     kind, key = element_kind(spec)
     proto_type = "message" if kind in UNWRAPPED else kind
-    entry = key and (FieldMetadata(1, key.name), FieldMetadata(2, proto_type))
+    entry = (FieldMetadata(1, key.name), FieldMetadata(2, proto_type)) if key else None
     return FieldMetadata(
         spec.number,
         "map" if entry else proto_type,
@@ -364,7 +374,7 @@ class Enum(IntEnum):
     """
 
     __proto__ = ""
-    __renamed__: dict[str, str] = {}
+    __renamed__: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(
         cls, *, proto: str | None = None, renamed: Mapping[str, str] | None = None

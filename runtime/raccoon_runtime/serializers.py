@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timezone
 from enum import Enum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 from uuid import UUID
 
 import orjson
@@ -37,6 +37,8 @@ class Serializer(Protocol):
         ...
 
 
+# Some of these have a `__bytes__` of another meaning.
+_NO_MESSAGES: tuple[type[Any], ...] = (type, bytes, bytearray, memoryview, str, os.PathLike)
 Encoders = tuple[Callable[[Any], bytes], Callable[[dict[str, Any]], bytes]]
 """What encodes a message of one class, and what its fields."""
 
@@ -53,9 +55,7 @@ class ProtoSerializer:
         if isinstance(value, Message):
             return codec.of(type(value)).encode_event(value)
         write: Any = getattr(value, "SerializeToString", None) or getattr(value, "__bytes__", None)
-        if write is None or isinstance(
-            value, (type, bytes, bytearray, memoryview, str, os.PathLike)
-        ):
+        if write is None or isinstance(value, _NO_MESSAGES):
             raise SerializationError(
                 f"{_kind(value)} is no protobuf message; the serializer PROTO takes nothing else"
             )
@@ -132,9 +132,7 @@ class JsonSerializer:
 
     def _other(self, value: object) -> object:
         if isinstance(value, Message):
-            return orjson.Fragment(
-                codec.of(type(value)).to_json(self._proto_names)(value)
-            )
+            return orjson.Fragment(codec.of(type(value)).to_json(self._proto_names)(value))
         if isinstance(value, datetime):
             if value.tzinfo is None:
                 raise SerializationError("a datetime without a time zone")
@@ -173,7 +171,7 @@ def _kind(value: object) -> str:
 
 
 def _blame(value: object) -> str | None:
-    """Say where the first thing is that JSON cannot hold, and of what type: `$.items[1].price: …`."""
+    """Say where the first thing is that JSON cannot hold, and of what type: `$.items[1]: …`."""
     for path, found in _walk("$", value):
         told = _unfit(found)
         if told is not None:
@@ -214,11 +212,9 @@ def _walk(path: str, value: object, depth: int = 0) -> Iterator[tuple[str, objec
     if depth > _DEEPEST:
         return
     if isinstance(value, dict):
-        pairs: dict[Any, Any] = value
-        for key, inner in pairs.items():
+        for key, inner in cast("dict[Any, Any]", value).items():
             yield path, key if type(key) is str else _Key(key)
             yield from _walk(f"{path}.{str(key)[:80]}", inner, depth + 1)
     elif isinstance(value, (list, tuple)):
-        items: list[Any] | tuple[Any, ...] = value
-        for index, inner in enumerate(items):
+        for index, inner in enumerate(cast("list[Any]", value)):
             yield from _walk(f"{path}[{index}]", inner, depth + 1)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
-
 from raccoon_runtime.codec.spec import specs
 from raccoon_runtime.well_known import NULL, Duration, Timestamp
 
@@ -122,9 +121,9 @@ def plain(message: Any) -> Any:
     """The fields of one of google's messages, without unknown ones: those inside of what we unwrap
     we do not keep. NaN is NaN, and a Value that is not set, or any other null, is null.
     """
-    if message.DESCRIPTOR.full_name == PREFIX + "Value":
-        if message.WhichOneof("kind") in (None, "null_value"):
-            return None
+    value = message.DESCRIPTOR.full_name == PREFIX + "Value"
+    if value and message.WhichOneof("kind") in (None, "null_value"):
+        return None
     return {field.name: _plain_field(field, value) for field, value in message.ListFields()}
 
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
-
 from raccoon_runtime.codec.plan import Field, plan_of
 from raccoon_runtime.well_known import NULL, Duration, FieldMask, Timestamp
 from raccoon_runtime.well_known import Any as AnyMessage
+
 from tests.codec.kinds import INTEGERS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -42,7 +42,9 @@ def _durations() -> st.SearchStrategy[timedelta]:
 
 
 # Not the greatest: google's own parser refuses the text that its printer gives for it.
-SINGLES = st.floats(-(2.0**127), 2.0**127, width=32) | st.sampled_from([float("inf"), -float("inf")])
+SINGLES = st.floats(-(2.0**127), 2.0**127, width=32) | st.sampled_from(
+    [float("inf"), -float("inf")]
+)
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
     **{kind: st.integers(low, high) for kind, (low, high) in INTEGERS.items()},
     "double": st.floats(allow_nan=False),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-
 from raccoon_runtime import codec
 from raccoon_runtime.message import Casing, OutputFormat
+
 from tests.codec import kinds
 from tests.codec.conftest import Made
 from tests.codec.google import same, to_google
@@ -30,7 +30,7 @@ def filled(kind: str, place: str, made: Made) -> list[Any]:
     if place == "mapped":
         return [{}, *({"k": value} for value in each), {f"k{i}": v for i, v in enumerate(each)}]
     if place == "keyed":
-        return [{}, *({value: "v"} for value in each), {value: "v" for value in each}]
+        return [{}, *({value: "v"} for value in each), dict.fromkeys(each, "v")]
     return list(each)
 
 

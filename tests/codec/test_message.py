@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from raccoon_runtime.errors import SerializationError
 from raccoon_runtime.message import Enum, Message, field
 from raccoon_runtime.well_known import NULL
+
 from tests.codec import kinds
 from tests.codec.conftest import Made
 from tests.codec.strategies import messages
@@ -82,14 +82,20 @@ def test_null_is_not_unset(made: Made) -> None:
 def test_equality(made: Made) -> None:
     leaf = made.ours.Leaf
     assert leaf(name="a") == leaf(name="a") != leaf(name="b")
-    assert leaf() != made.ours.KindLeaf() and leaf() != "" and not (leaf() == None)  # noqa: E711 # the operator is meant
+    assert leaf() != made.ours.KindLeaf() and leaf() != ""
+    assert leaf().__eq__(None) is NotImplemented
     with_unknown = leaf.parse(UNKNOWN)
     assert with_unknown != leaf() and with_unknown == leaf.parse(UNKNOWN)
     nan = float("nan")
-    for given in ({"single": nan}, {"optional": nan}, {"repeated": [1.0, nan]}, {"mapped": {"a": nan}}):
+    for values in (
+        {"single": nan},
+        {"optional": nan},
+        {"repeated": [1.0, nan]},
+        {"mapped": {"a": nan}},
+    ):
         double = made.ours.KindDouble
-        assert double(**given) == double(**given) == double.parse(bytes(double(**given)))
-        assert double(**given) == double.from_json(double(**given).to_json())
+        assert double(**values) == double(**values) == double.parse(bytes(double(**values)))
+        assert double(**values) == double.from_json(double(**values).to_json())
     assert made.ours.KindDouble(repeated=[nan]) != made.ours.KindDouble(repeated=[nan, nan])
     assert made.ours.KindDouble(mapped={"a": nan}) != made.ours.KindDouble(mapped={"b": nan})
 
@@ -103,7 +109,11 @@ def test_messages_have_no_hash(made: Made) -> None:
 
 def test_truth(made: Made) -> None:
     assert not made.ours.Everything()
-    assert made.ours.Leaf(name="a") and made.ours.KindInt32(optional=0) and made.ours.Leaf.parse(UNKNOWN)
+    assert (
+        made.ours.Leaf(name="a")
+        and made.ours.KindInt32(optional=0)
+        and made.ours.Leaf.parse(UNKNOWN)
+    )
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -121,7 +131,9 @@ def test_copies(made: Made, data: st.DataObject) -> None:
     message._unknown_fields = data.draw(st.sampled_from([b"", UNKNOWN]))
     for again in (copy.copy(message), copy.deepcopy(message), dataclasses.replace(message)):
         if again._unknown_fields != message._unknown_fields:
-            again._unknown_fields = message._unknown_fields  # a dataclass's replace knows fields only
+            again._unknown_fields = (
+                message._unknown_fields
+            )  # a dataclass's replace knows fields only
         assert again == message
 
 
@@ -177,7 +189,9 @@ def test_unknown_fields_survive(made: Made) -> None:
         assert made.ours.Node.parse(bytes(message)) == message
         assert made.theirs.Node.FromString(bytes(message)) == made.theirs.Node.FromString(data)
     # Twice the same message field: both parts' unknown fields are there.
-    twice = made.ours.Node.parse(b"\x12\x03" + UNKNOWN + b"\x12\x03" + UNKNOWN + b"\x12\x03" + UNKNOWN)
+    twice = made.ours.Node.parse(
+        b"\x12\x03" + UNKNOWN + b"\x12\x03" + UNKNOWN + b"\x12\x03" + UNKNOWN
+    )
     assert bytes(twice) == b"\x12\x09" + UNKNOWN * 3
 
 
@@ -231,7 +245,9 @@ def test_merging_as_concatenation(made: Made) -> None:
             value_single={"x": 1.0},
             listvalue_single=[1.0],
             string_mapped={"k": "1", "l": "2"},
-            timestamp_single=ours.from_dict({"timestampSingle": "1970-01-01T00:00:05Z"}).timestamp_single,
+            timestamp_single=ours.from_dict(
+                {"timestampSingle": "1970-01-01T00:00:05Z"}
+            ).timestamp_single,
             int64value_single=5,
             leaf_chosen=made.ours.Leaf(name="c"),
         )
@@ -244,7 +260,9 @@ def test_merging_as_concatenation(made: Made) -> None:
             value_single={"y": 2.0},
             listvalue_single=[2.0],
             string_mapped={"k": "3"},
-            timestamp_single=ours.from_dict({"timestampSingle": "1970-01-01T00:00:00.5Z"}).timestamp_single,
+            timestamp_single=ours.from_dict(
+                {"timestampSingle": "1970-01-01T00:00:00.5Z"}
+            ).timestamp_single,
             int64value_single=0,
             leaf_chosen=made.ours.Leaf(number=4),
         )

@@ -10,8 +10,8 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError as TheirDecodeError
 from hypothesis import given
 from hypothesis import strategies as st
-
 from raccoon_runtime.errors import DecodeError, SerializationError
+
 from tests.codec.conftest import Made
 from tests.codec.google import has_unknown_fields, plain, same, to_google
 from tests.codec.mutate import changed_json, mutate, mutations

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError as TheirDecodeError
-
 from raccoon_runtime.errors import DecodeError
+
 from tests.codec.conftest import Made
 
 SECRET = b"do-not-tell-anyone"
@@ -51,15 +51,24 @@ BAD = {
     "invalid UTF-8": (b"\x0a\x01\xff", "Node.name: invalid UTF-8"),
     "a surrogate in UTF-8": (b"\x0a\x03\xed\xa0\x80", "Node.name: invalid UTF-8"),
     "overlong UTF-8": (b"\x0a\x02\xc0\x80", "Node.name: invalid UTF-8"),
-    "invalid UTF-8 within": (b"\x1a\x00\x1a\x03\x0a\x01\xff", "Node.children[1].name: invalid UTF-8"),
+    "invalid UTF-8 within": (
+        b"\x1a\x00\x1a\x03\x0a\x01\xff",
+        "Node.children[1].name: invalid UTF-8",
+    ),
     "invalid UTF-8 in a key": (b"\x22\x03\x0a\x01\xff", "Node.named[0]: invalid UTF-8"),
     "field number 0": (b"\x00\x00", "Node: no such tag"),
     "a tag too large": (b"\xf8\xff\xff\xff\x1f\x01", "Node: no such tag"),
     "wire type 6": (b"\x0e", "Node: no such tag"),
     "a group never ended": (b"\x9b\x06", "Node: truncated"),
     "a group ended only": (b"\x9c\x06", "Node: the end of a group that was not begun"),
-    "groups crossed": (b"\x9b\x06\xa3\x06\x9c\x06\xa4\x06", "Node: the end of a group that was not begun"),
-    "a varint of eleven bytes": (b"\x98\x06" + b"\xff" * 10 + b"\x01", "Node: a varint longer than ten bytes"),
+    "groups crossed": (
+        b"\x9b\x06\xa3\x06\x9c\x06\xa4\x06",
+        "Node: the end of a group that was not begun",
+    ),
+    "a varint of eleven bytes": (
+        b"\x98\x06" + b"\xff" * 10 + b"\x01",
+        "Node: a varint longer than ten bytes",
+    ),
     "a fixed cut off": (b"\x9d\x06abc", "Node: truncated"),
 }
 
@@ -72,7 +81,16 @@ def test_bytes_that_are_no_message(made: Made, what: str) -> None:
 
 @pytest.mark.parametrize("data", [b"\x08", b"\x0d\x00", b"\x09\x00", b"\x0a\x01", b"\x0a\x03\x08"])
 def test_numbers_cut_off(made: Made, data: bytes) -> None:
-    for kind in ("Int32", "Fixed32", "Double", "Bool", "Mood", "Timestamp", "Int64Value", "FloatValue"):
+    for kind in (
+        "Int32",
+        "Fixed32",
+        "Double",
+        "Bool",
+        "Mood",
+        "Timestamp",
+        "Int64Value",
+        "FloatValue",
+    ):
         ours, theirs = made.pair(f"Kind{kind}")
         for number in range(1, 7):
             harmed = tagged(number, data[0] & 7, data[1:])
@@ -120,7 +138,9 @@ def test_nesting(made: Made) -> None:
         assert told(made.ours.Node, chain(101, head), made.theirs.Node) == wanted
     groups = b"\x9b\x06" * 100 + b"\x9c\x06" * 100
     assert made.ours.Node.parse(groups)._unknown_fields == groups
-    assert "100 levels" in told(made.ours.Node, b"\x9b\x06" + groups + b"\x9c\x06", made.theirs.Node)
+    assert "100 levels" in told(
+        made.ours.Node, b"\x9b\x06" + groups + b"\x9c\x06", made.theirs.Node
+    )
 
 
 def test_what_is_no_bytes(made: Made) -> None:
@@ -152,15 +172,31 @@ JSON_BAD: list[tuple[str, Any, str]] = [
     ("Node", {"children": [None]}, "Node.children[0]: NoneType where an object belongs"),
     ("Node", {"named": []}, "Node.named: list where an object belongs"),
     ("Node", {"named": {"a": None}}, "Node.named[value 0]: NoneType where an object belongs"),
-    ("Names", {"snakeCase2": "a", "snake_case_2": "b"}, "Names.snake_case_2: twice, by both of its names"),
-    ("Choice", {"text": "a", "number": 1}, "Choice.number: set although text is, of the same oneof"),
-    ("KindInt32", {"single": 1.5}, "KindInt32.single: a number that is no integer, or out of range"),
+    (
+        "Names",
+        {"snakeCase2": "a", "snake_case_2": "b"},
+        "Names.snake_case_2: twice, by both of its names",
+    ),
+    (
+        "Choice",
+        {"text": "a", "number": 1},
+        "Choice.number: set although text is, of the same oneof",
+    ),
+    (
+        "KindInt32",
+        {"single": 1.5},
+        "KindInt32.single: a number that is no integer, or out of range",
+    ),
     ("KindInt32", {"single": 2**31}, "KindInt32.single: out of range for int32"),
     ("KindInt32", {"single": "2147483648"}, "KindInt32.single: out of range for int32"),
     ("KindInt32", {"single": " 1"}, "KindInt32.single: a str that is no integer"),
     ("KindInt32", {"single": "1" * 5_000}, "KindInt32.single: "),
     ("KindInt32", {"single": True}, "KindInt32.single: bool where an integer belongs"),
-    ("KindInt32", {"repeated": [1, None]}, "KindInt32.repeated[1]: NoneType where an integer belongs"),
+    (
+        "KindInt32",
+        {"repeated": [1, None]},
+        "KindInt32.repeated[1]: NoneType where an integer belongs",
+    ),
     ("KindInt32", {"keyed": {"x": ""}}, "KindInt32.keyed[key 0]: a str that is no integer"),
     ("KindInt32", {"keyed": {"1": "", "1e0": ""}}, "KindInt32.keyed[key 1]: twice"),
     ("KindUint64", {"single": "-1"}, "KindUint64.single: out of range for uint64"),
@@ -176,23 +212,71 @@ JSON_BAD: list[tuple[str, Any, str]] = [
     ("KindMood", {"single": "MOOD_SAD"}, "KindMood.single: a str that is no name of the enum"),
     ("KindMood", {"single": 2**31}, "KindMood.single: out of range for int32"),
     ("KindMood", {"single": []}, "KindMood.single: list where an enum's name or number belongs"),
-    ("KindTimestamp", {"single": "2026-03-14T15:09:26"}, "KindTimestamp.single: a str that is no RFC"),
-    ("KindTimestamp", {"single": "2026-03-14t15:09:26Z"}, "KindTimestamp.single: a str that is no RFC"),
-    ("KindTimestamp", {"single": "2026-02-30T15:09:26Z"}, "KindTimestamp.single: day is out of range"),
-    ("KindTimestamp", {"single": "2026-02-30T15:09:26.000001Z"}, "KindTimestamp.single: day is out"),
-    ("KindTimestamp", {"single": "2026-03-14T15:09:60.000001Z"}, "KindTimestamp.single: second must be"),
-    ("KindTimestamp", {"single": "2026-W11-6T15:09:26.53589Z"}, "KindTimestamp.single: a str that is no"),
-    ("KindTimestamp", {"single": "2026-03-14T15:09:26,535897Z"}, "KindTimestamp.single: a str that is no"),
-    ("KindTimestamp", {"single": "0001-01-01T00:00:00+01:00"}, "KindTimestamp.single: out of range"),
-    ("KindTimestamp", {"single": "9999-12-31T23:59:59-01:00"}, "KindTimestamp.single: out of range"),
-    ("KindTimestamp", {"single": "2026-03-14T15:09:26+24:00"}, "KindTimestamp.single: no such offset"),
+    (
+        "KindTimestamp",
+        {"single": "2026-03-14T15:09:26"},
+        "KindTimestamp.single: a str that is no RFC",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "2026-03-14t15:09:26Z"},
+        "KindTimestamp.single: a str that is no RFC",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "2026-02-30T15:09:26Z"},
+        "KindTimestamp.single: day is out of range",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "2026-02-30T15:09:26.000001Z"},
+        "KindTimestamp.single: day is out",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "2026-03-14T15:09:60.000001Z"},
+        "KindTimestamp.single: second must be",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "2026-W11-6T15:09:26.53589Z"},
+        "KindTimestamp.single: a str that is no",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "2026-03-14T15:09:26,535897Z"},
+        "KindTimestamp.single: a str that is no",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "0001-01-01T00:00:00+01:00"},
+        "KindTimestamp.single: out of range",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "9999-12-31T23:59:59-01:00"},
+        "KindTimestamp.single: out of range",
+    ),
+    (
+        "KindTimestamp",
+        {"single": "2026-03-14T15:09:26+24:00"},
+        "KindTimestamp.single: no such offset",
+    ),
     ("KindTimestamp", {"single": 5}, "KindTimestamp.single: int where a str belongs"),
     ("KindDuration", {"single": "1"}, "KindDuration.single: a str that is no number of seconds"),
-    ("KindDuration", {"single": "315576000001s"}, "KindDuration.single: out of range for a Duration"),
+    (
+        "KindDuration",
+        {"single": "315576000001s"},
+        "KindDuration.single: out of range for a Duration",
+    ),
     ("KindFieldMask", {"single": "a_b"}, "KindFieldMask.single: a path that is not in camel case"),
     ("KindAny", {"single": {"value": 1}}, "KindAny.single: an Any without @type"),
     ("KindAny", {"single": {"@type": "x"}}, "KindAny.single: an Any whose type is no URL"),
-    ("KindAny", {"single": {"@type": "a/b.C"}}, "KindAny.single: an Any of 'b.C', whose class is not"),
+    (
+        "KindAny",
+        {"single": {"@type": "a/b.C"}},
+        "KindAny.single: an Any of 'b.C', whose class is not",
+    ),
     ("KindEmpty", {"single": {"x": 1}}, "KindEmpty.single: no field 'x'"),
 ]
 
@@ -235,7 +319,10 @@ def test_json_that_is_taken(made: Made) -> None:
         ({"moodSingle": "MOOD_FINE"}, {"mood_single": made.ours.Mood.MOOD_GOOD}),
         ({"moodSingle": 7}, {"mood_single": made.ours.Mood(7)}),
         ({"boolKeyed": {"true": "a"}}, {"bool_keyed": {True: "a"}}),
-        ({"durationSingle": "-0.5s"}, {"duration_single": made.ours.KindDuration.from_dict({"single": "-0.500s"}).single}),
+        (
+            {"durationSingle": "-0.5s"},
+            {"duration_single": made.ours.KindDuration.from_dict({"single": "-0.500s"}).single},
+        ),
     ]:
         assert everything.from_json(json.dumps(given)) == everything(**wanted)
         assert everything.from_dict(given) == everything(**wanted)

@@ -10,10 +10,10 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-
 from raccoon_runtime import codec
 from raccoon_runtime.errors import SerializationError
 from raccoon_runtime.well_known import NULL, Duration, Timestamp
+
 from tests.codec import kinds
 from tests.codec.conftest import Made
 
@@ -53,7 +53,9 @@ def told_json(message: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("place", ["single", "optional", "chosen", "repeated", "unpacked", "mapped", "keyed"])
+@pytest.mark.parametrize(
+    "place", ["single", "optional", "chosen", "repeated", "unpacked", "mapped", "keyed"]
+)
 @pytest.mark.parametrize(("kind", "number"), RANGES)
 def test_an_integer_out_of_range(made: Made, kind: str, number: int, place: str) -> None:
     cls = getattr(made.ours, kinds.message_of(kind))
@@ -73,7 +75,9 @@ def put(place: str, value: Any) -> Any:
 
 
 def at(place: str) -> str:
-    return {"repeated": "[0]", "unpacked": "[0]", "mapped": "[value 0]", "keyed": "[key 0]"}.get(place, "")
+    return {"repeated": "[0]", "unpacked": "[0]", "mapped": "[value 0]", "keyed": "[key 0]"}.get(
+        place, ""
+    )
 
 
 WRONG: dict[str, list[Any]] = {
@@ -98,7 +102,9 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize(("kind", "index"), [(k, i) for k, many in WRONG.items() for i in range(len(many))])
+@pytest.mark.parametrize(
+    ("kind", "index"), [(k, i) for k, many in WRONG.items() for i in range(len(many))]
+)
 def test_a_wrong_type(made: Made, kind: str, index: int) -> None:
     value = WRONG[kind][index]
     cls = getattr(made.ours, kinds.message_of(kind))
@@ -156,7 +162,12 @@ def test_what_is_as_good_is_taken(made: Made) -> None:
 
 def test_zeros_of_any_kind_are_the_default(made: Made) -> None:
     zero = IntEnum("Zero", {"NONE": 0}).NONE
-    for given in ({"int32_single": zero}, {"fixed64_single": zero}, {"double_single": 0}, {"mood_single": 0}):
+    for given in (
+        {"int32_single": zero},
+        {"fixed64_single": zero},
+        {"double_single": 0},
+        {"mood_single": 0},
+    ):
         message = made.ours.Everything(**given)
         assert bytes(message) == b""
         assert message.to_json() == "{}"
@@ -179,7 +190,11 @@ def test_a_lone_surrogate(made: Made, text: str) -> None:
     ]:
         message = everything(**given)
         assert told(message) == told_json(message) == f"Everything.{path}: {reason}"
-    for given in ({"struct_single": {"a": [text]}}, {"struct_single": {text: 1}}, {"value_single": text}):
+    for given in (
+        {"struct_single": {"a": [text]}},
+        {"struct_single": {text: 1}},
+        {"value_single": text},
+    ):
         assert told(everything(**given)).startswith("Everything.")
         assert told_json(everything(**given)).startswith("Everything.")
 

@@ -1,7 +1,5 @@
 """Raccoon's envelope and the recorded event, as the generator would write them."""
 
-# ruff: noqa: RUF009 - `field` describes a field; it makes no value that instances would share
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ..errors import SerializationError
 from . import checks
@@ -117,12 +117,12 @@ class _Walk:
         if field.key is not None:
             key = field.key
             self._try(checks.mapped, value, where)
-            for index, (name, item) in enumerate(value.items()):
+            for index, (name, item) in enumerate(cast("dict[Any, Any]", value).items()):
                 self._try(lambda name: scalar_check(key)(name), name, f"{where}[key {index}]")
                 self._element(field, item, f"{where}[value {index}]", depth)
         elif field.repeated:
             self._try(checks.listed, value, where)
-            for index, item in enumerate(value):
+            for index, item in enumerate(cast("list[Any]", value)):
                 self._element(field, item, f"{where}[{index}]", depth)
         else:
             self._element(field, value, where, depth)

@@ -62,7 +62,7 @@ def text(value: Any) -> str:
 def octets(value: Any) -> bytes:
     """Return bytes, a bytearray or a memoryview as bytes."""
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
+        return bytes(cast("bytes", value))
     wrong(value, "bytes")
 
 

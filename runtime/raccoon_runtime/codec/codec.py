@@ -32,8 +32,8 @@ class _Compiled(Generic[F]):
         self.__doc__ = self._make.__doc__
 
     def __get__(self, codec: Any, owner: type[Any] | None = None) -> F:
-        made: F = vars(codec).setdefault(self._name, self._make(codec))
-        return made
+        attributes: dict[str, F] = codec.__dict__
+        return attributes.setdefault(self._name, self._make(codec))
 
 
 class Codec(Generic[M]):
@@ -60,7 +60,7 @@ class Codec(Generic[M]):
 
     @_Compiled
     def encode_event(self) -> Callable[[M], bytes]:
-        """message → bytes, with required fields checked and auto fields filled, in the bytes only."""
+        """message → bytes, required fields checked and auto fields filled, in the bytes only."""
         if not self.plan.eventful:
             return self.encode
         return write_encode(self.plan, lambda cls: of(cls).encode_event, event=True)
@@ -77,7 +77,7 @@ class Codec(Generic[M]):
 
     @_Compiled
     def merge(self) -> Callable[..., None]:
-        """(message, bytes, position, end, depth): what the bytes hold is merged into the message."""
+        """(message, bytes, position, end, depth): what they hold is merged into the message."""
         return write_merge(self.plan, of)
 
     # --- ProtoJSON --------------------------------------------------------------------
@@ -94,7 +94,7 @@ class Codec(Generic[M]):
 
     @_Compiled
     def json_event(self) -> Callable[..., Any]:
-        """message → text, with required fields checked and auto fields filled, in the text only."""
+        """message → text, required fields checked and auto fields filled, in the text only."""
         return self._write_json("json_event") if self.plan.eventful else self.json
 
     @_Compiled
@@ -152,5 +152,4 @@ class Codec(Generic[M]):
 
 def of(cls: type[M]) -> Codec[M]:
     """Return a message class's codec: the one place where a class gets it."""
-    found: Codec[M] = cls.__codec__  # type: ignore[attr-defined]
-    return found
+    return cls.__codec__  # type: ignore[attr-defined,no-any-return]  # every message class has one

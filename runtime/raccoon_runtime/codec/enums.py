@@ -20,7 +20,7 @@ class EnumMembers(dict[int, Any]):
 
 
 class EnumNames(dict[int, Any]):
-    """Number → its name in ProtoJSON, or the number itself when it has none; `besides` goes first."""
+    """Number → its name in ProtoJSON, or itself when it has none; `besides` goes first."""
 
     def __init__(self, cls: Any, besides: Mapping[int, Any] = _NOTHING) -> None:
         members = cls._value2member_map_.values()

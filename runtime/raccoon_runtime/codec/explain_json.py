@@ -5,6 +5,7 @@ in hand.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from ..errors import DecodeError
@@ -70,7 +71,7 @@ class _Walk:
             key = json_in.map_key(field.key)
             keys: set[Any] = set()
             for index, (name, item) in enumerate(value.items()):
-                found = self._try(lambda name=name: key(name), f"{where}[key {index}]")
+                found = self._try(partial(key, name), f"{where}[key {index}]")
                 if found in keys:
                     raise _Found(f"{where}[key {index}]: twice")
                 keys.add(found)

@@ -133,10 +133,14 @@ def _canonical_base64(value: str) -> bytes | None:
 
 def timestamp(value: Any) -> datetime:
     """Take RFC 3339 with an offset; digits beyond microseconds are kept."""
-    if value.__class__ is str and len(value) == 27 and value[26] == "Z" and value[19] == ".":
+    if (
+        value.__class__ is str
+        and len(value) == 27
         # With these marks in place `fromisoformat` takes nothing but the common form.
-        if value[4] == value[7] == "-" and value[10] == "T" and value[13] == value[16] == ":":
-            return datetime.fromisoformat(value[:26] + "+00:00")
+        and (value[26] == "Z" and value[19] == "." and value[10] == "T")
+        and (value[4] == value[7] == "-" and value[13] == value[16] == ":")
+    ):
+        return datetime.fromisoformat(value[:26] + "+00:00")
     if isinstance(value, datetime):
         return value
     match = _TIMESTAMP.fullmatch(text(value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -36,8 +36,9 @@ def keys_in(value: Any) -> int:
     while waiting:
         one = waiting.pop()
         if isinstance(one, dict):
-            count += len(one)
-            waiting += one.values()
+            held = cast("dict[Any, Any]", one)
+            count += len(held)
+            waiting += held.values()
         elif isinstance(one, list):
             waiting += one
     return count

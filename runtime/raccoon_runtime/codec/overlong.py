@@ -38,7 +38,7 @@ def decode_again(plan: Plan, codecs: Codecs) -> Callable[[bytes, Exception], Any
 
 
 def _message(plan: Plan, data: bytes, pos: int, end: int, depth: int) -> bytearray:
-    """Return a message with each tag that is known in its shortest form, and so in messages in it."""
+    """Return a message with each tag that is known in its shortest form, at every depth."""
     known = {field.number: field for field in plan.fields}
     out = bytearray()
     for tag, start, stop, _ in fields(data, pos, end, depth):

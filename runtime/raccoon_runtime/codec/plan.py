@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import keyword
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
 from ..interface import package_path
@@ -127,7 +128,7 @@ def make_plan(cls: type[Any]) -> Plan:
             key=lambda field: field.number,
         )
     )
-    for before, after in zip(fields, fields[1:], strict=False):
+    for before, after in pairwise(fields):
         if before.number == after.number:
             raise TypeError(f"{cls.__qualname__}: {before.name} and {after.name} have one number")
     oneofs: dict[str, tuple[Field, ...]] = {}
@@ -178,10 +179,18 @@ def _field(cls: type[Any], name: str, spec: Spec) -> Field:
     )
 
 
-@lru_cache(None)
 def plan_of(cls: type[Any]) -> Plan:
     """Return the field table of a message class, made when first asked for."""
-    return make_plan(cls)
+    return _plans[cls]
+
+
+class _Plans(dict[type[Any], Plan]):
+    def __missing__(self, cls: type[Any]) -> Plan:
+        made = self[cls] = make_plan(cls)
+        return made
+
+
+_plans = _Plans()
 
 
 def _eventful(cls: type[Any]) -> bool:

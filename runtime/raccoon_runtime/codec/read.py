@@ -1,4 +1,4 @@
-"""Reading what is no varint: packed fields, and the well-known types that are plain Python values."""
+"""Reading what is no varint: packed fields, and well-known types that are plain Python values."""
 
 from __future__ import annotations
 
@@ -175,6 +175,6 @@ def show_default(source: Source, field: Field) -> str:
     the very object that is the default.
     """
     found = default_of(field)
-    if isinstance(found, (dict, list, str, bytes, bool)) or found.__class__ is int:
+    if found.__class__ in (dict, list, str, bytes, bool, int):
         return repr(found)
     return source.use(f"__default_{field.number}", found)

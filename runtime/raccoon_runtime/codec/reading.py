@@ -93,15 +93,14 @@ class Reading:
     def _message(self, field: Field, target: str, previous: str | None) -> None:
         source = self._source
         self.size()
-        read = f"{target} = {self._decode(field)}(__data, __pos, (__pos := __pos + __n), __depth + {field.levels})"
+        inside = f"__data, __pos, (__pos := __pos + __n), __depth + {field.levels}"
+        read = f"{target} = {self._decode(field)}({inside})"
         if previous is None:
             source.add(read)
             return
         merge = source.later(f"__merge_{field.number}", lambda: self._codecs(field.cls).merge)
         source.add(f"if {previous} is None: {read}")
-        source.add(
-            f"else: {merge}({previous}, __data, __pos, (__pos := __pos + __n), __depth + {field.levels})"
-        )
+        source.add(f"else: {merge}({previous}, {inside})")
 
     def _decode(self, field: Field) -> str:
         return self._source.later(

@@ -1,9 +1,9 @@
-"""From lines of Python to a function: compiled once, with its source where tracebacks look for it."""
+"""Source that is written line by line, and compiled so that tracebacks and debuggers show it."""
 
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ class Source:
         self.lines.extend(self._indent + line for line in lines)
 
     @contextmanager
-    def block(self, head: str) -> Iterator[None]:
+    def block(self, head: str) -> Generator[None]:
         """Append a line that opens a block; what is added inside of `with` belongs to it."""
         self.add(head)
         outer, self._indent = self._indent, self._indent + "    "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass
@@ -21,7 +22,7 @@ class Spec:
 
     number: int
     type: str
-    of: Callable[[], type[Any]] | None = None
+    of: Callable[[], builtins.type[Any]] | None = None
     repeated: bool = False
     optional: bool = False
     oneof: str | None = None

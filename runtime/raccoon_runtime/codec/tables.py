@@ -82,5 +82,5 @@ def heads(tag: bytes, implicit: bool = False) -> Heads:
 
 @lru_cache(None)
 def integers(kind: str, tag: bytes = b"", implicit: bool = False) -> Integers:
-    """Return the table of a varint kind's numbers behind a tag; with `implicit` 0 is not written."""
+    """Return the table of a varint kind's numbers behind a tag; `implicit`: 0 is not written."""
     return Integers(SCALARS[kind], tag, implicit)

@@ -5,7 +5,7 @@ Events come many in a second, so what the seconds of recent timestamps give is k
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .tables import VARINTS
@@ -56,7 +56,7 @@ _low_bits = _LowBits()
 def sized_timestamp(value: Any) -> bytes:
     """Return the bytes of a Timestamp from an aware datetime, behind their length."""
     if value.__class__ is datetime:
-        since = value - EPOCH
+        since: timedelta = value - EPOCH
         micros = since.microseconds
         nanos = micros * 1000
         if nanos >> 21:
@@ -102,7 +102,7 @@ def read_timestamp(data: bytes, pos: int, end: int, depth: int, previous: Any) -
         if a & b & c & d & 0x80 and e < 4:
             nanos = a & 0x7F | (b & 0x7F) << 7 | (c & 0x7F) << 14 | (d & 0x7F) << 21 | e << 28
             if nanos < BILLION and not nanos % 1000:
-                return datetime(*second, nanos // 1000, _UTC)  # type: ignore[arg-type,misc]
+                return datetime(*second, nanos // 1000, _UTC)  # type: ignore[arg-type,call-arg]
     return _read_timestamp(data, pos, end, previous)
 
 

@@ -65,19 +65,19 @@ class Timestamp(datetime):
         key = _instant(other)
         return NotImplemented if key is None else self.raw != key
 
-    def __lt__(self, other: datetime) -> bool:
+    def __lt__(self, other: datetime) -> bool:  # type: ignore[override]  # as datetime has it
         key = _instant(other)
         return NotImplemented if key is None else self.raw < key
 
-    def __le__(self, other: datetime) -> bool:
+    def __le__(self, other: datetime) -> bool:  # type: ignore[override]  # as datetime has it
         key = _instant(other)
         return NotImplemented if key is None else self.raw <= key
 
-    def __gt__(self, other: datetime) -> bool:
+    def __gt__(self, other: datetime) -> bool:  # type: ignore[override]  # as datetime has it
         key = _instant(other)
         return NotImplemented if key is None else self.raw > key
 
-    def __ge__(self, other: datetime) -> bool:
+    def __ge__(self, other: datetime) -> bool:  # type: ignore[override]  # as datetime has it
         key = _instant(other)
         return NotImplemented if key is None else self.raw >= key
 
@@ -104,7 +104,7 @@ def _restore_timestamp(cls: type[Timestamp], near: datetime, raw: tuple[int, int
 
 def _timestamp(cls: type[Timestamp], near: datetime, raw: tuple[int, int]) -> Timestamp:
     made = cls(*near.timetuple()[:6], near.microsecond, near.tzinfo, fold=near.fold)
-    made._raw = raw
+    made._raw = raw  # pyright: ignore[reportPrivateUsage]  # nobody else makes one
     return made
 
 
@@ -232,7 +232,7 @@ def timestamp_parts(value: Any) -> tuple[int, int]:
 
 
 def duration_parts(value: Any) -> tuple[int, int]:
-    """Return the seconds and nanoseconds of a timedelta; a TypeError or a ValueError if it is none."""
+    """Return the seconds and nanoseconds of a timedelta; TypeError or ValueError if it is none."""
     if not isinstance(value, timedelta):
         wrong(value, "a timedelta")
     if isinstance(value, Duration):
@@ -252,7 +252,7 @@ def make_timestamp(seconds: int, nanos: int) -> datetime:
 
 def make_duration(seconds: int, nanos: int) -> timedelta:
     """Return the timedelta of a Duration message's fields."""
-    if nanos % 1000 == 0 and abs(seconds) <= LONGEST and -BILLION < nanos < BILLION:
-        if seconds == 0 or nanos == 0 or (seconds < 0) == (nanos < 0):
-            return timedelta(0, seconds, nanos // 1000)
+    plain = nanos % 1000 == 0 and abs(seconds) <= LONGEST and -BILLION < nanos < BILLION
+    if plain and (seconds == 0 or nanos == 0 or (seconds < 0) == (nanos < 0)):
+        return timedelta(0, seconds, nanos // 1000)
     return Duration.from_raw(seconds, nanos)

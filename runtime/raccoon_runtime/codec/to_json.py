@@ -7,6 +7,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 import orjson
@@ -161,9 +162,10 @@ class _Writer:
         return field.kind == "message" or field.kind in json_out.NESTED
 
     def _key(self, field: Field) -> str:
-        assert field.key is not None
-        other = self._source.once(f"__key_{field.number}", lambda: json_out.key(field.key))
-        if field.key.name != "string":
+        scalar = field.key
+        assert scalar is not None
+        other = self._source.once(f"__key_{field.number}", lambda: json_out.key(scalar))
+        if scalar.name != "string":
             return f"{other}(__k)"
         return f"__k if __k.__class__ is {self._source.use('__str', str)} else {other}(__k)"
 
@@ -268,8 +270,9 @@ def _json_checks(types: Types, proto_names: bool) -> Mapping[str, blame.Check]:
         elif value.__proto__ == FIELD_MASK:
             mask_to_json(value)
 
-    nested = {
-        kind: (lambda value, check=check: check(value, 1))
-        for kind, check in json_out.NESTED.items()
-    }
+    nested = {kind: partial(_at_once, check) for kind, check in json_out.NESTED.items()}
     return {**json_out.FLAT, **nested, "message": message}
+
+
+def _at_once(check: Callable[[Any, int], Any], value: Any) -> Any:
+    return check(value, 1)

@@ -44,7 +44,7 @@ NULL = Null.NULL
 """
 
 JsonValue: TypeAlias = Union[
-    None, bool, int, float, str, Null, "list[JsonValue]", "dict[str, JsonValue]"
+    bool, int, float, str, Null, "list[JsonValue]", "dict[str, JsonValue]", None
 ]
 """What a google.protobuf.Value may be."""
 

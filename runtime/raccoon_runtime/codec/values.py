@@ -14,7 +14,7 @@ from .anys import Types, any_to_json, mask_to_json, types_of, unwrapped_to_json
 from .codec import of
 from .json_out import OPTIONS
 from .kinds import ANY, FIELD_MASK, UNWRAPPED, Scalar
-from .plan import Field, plan_of
+from .plan import Field
 
 
 def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) -> Any:
@@ -23,19 +23,19 @@ def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) ->
     With `defaults` what is not set is there too: a field with presence as None.
     """
     if not python and not defaults:
-        return orjson.loads(of(type(message)).to_json(proto_names)(message))
+        return orjson.loads(message.__codec__.to_json(proto_names)(message))
     values = _Values(types_of(type(message), of), python, proto_names, defaults)
     try:
         found = values.message(message)
         return found if python else orjson.loads(orjson.dumps(found, None, OPTIONS))
     except (TypeError, ValueError, AttributeError) as error:
-        raise blame.of_message(plan_of(type(message)), False)(message, error) from None
+        raise blame.of_message(message.__codec__.plan, False)(message, error) from None
 
 
 def dump_json(message: Any, *, indent: int | str | None, proto_names: bool, defaults: bool) -> str:
     """Return a message as ProtoJSON; `indent` is that of `json.dumps`."""
     if indent is None and not defaults:
-        text: bytes = of(type(message)).to_json(proto_names)(message)
+        text: bytes = message.__codec__.to_json(proto_names)(message)
         return text.decode()
     found = to_dict(message, python=False, proto_names=proto_names, defaults=defaults)
     compact = (",", ":") if indent is None else None
@@ -56,7 +56,7 @@ class _Values:
         if message.__proto__ == FIELD_MASK:
             return mask_to_json(message)
         found: dict[str, Any] = {}
-        for field in plan_of(type(message)).fields:
+        for field in message.__codec__.plan.fields:
             value = getattr(message, field.name)
             if self._defaults or message.is_set(field.name):
                 key = field.proto_name if self._proto_names else field.json_name

@@ -134,7 +134,7 @@ class SpooledQueue(KeptQueue):
         with self._lock:
             self._gathering = None
             disk = self._disk
-            last = disk.last if disk.alone.batches else disk.cursor
+            last: int | None = disk.last if disk.alone.batches else disk.cursor
             if self._seeking:
                 last = None
             mark = Mark(self._pending(), disk.cursor, last)
