@@ -15,7 +15,8 @@ endif
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults soak interop conformance check format generate bench bench-generate clean
+.PHONY: help setup demo test faults soak interop conformance fuzz check format generate \
+	bench bench-generate clean
 
 help: ## what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ interop: $(VENV)/.dev ## the wire suite; RACCOON_HTTP=http://host:port RACCOON_G
 conformance: $(VENV)/.dev ## Google's protobuf conformance suite against our codec
 	$(BIN)/python tests/conformance/run.py $(ARGS)
 
+fuzz: $(VENV)/.dev ## the codec beside google's on random and harmed input, for MINUTES=n
+	@$(BIN)/python tests/codec/fuzz.py --minutes $(MINUTES) $(ARGS)
+
 check: $(VENV)/.dev ## types, lint, format, and whether generated/ is what schemas/ gives
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
@@ -69,8 +73,10 @@ format: $(VENV)/.dev ## lay out the code
 generate: $(VENV)/.product ## generated/ from schemas/
 	$(BIN)/raccoon-codegen
 
-bench: $(VENV)/.dev ## the codec against its peers
+bench: $(VENV)/.dev ## the codec, the transports and delivery beside their peers; RACCOON_BIN for a real server
 	$(BIN)/python bench/bench_codec.py
+	$(BIN)/python bench/bench_transport.py
+	$(BIN)/python bench/bench_delivery.py
 
 bench-generate: $(VENV)/.dev ## the generator against betterproto2_compiler
 	$(BIN)/python bench/bench_generate.py

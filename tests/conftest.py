@@ -7,5 +7,6 @@ from __future__ import annotations
 from hypothesis import settings
 
 settings.register_profile("quick", deadline=None, max_examples=100)
+settings.register_profile("fuzz", deadline=None, max_examples=500)
 settings.register_profile("thorough", deadline=None, max_examples=2500)
 settings.load_profile("quick")
