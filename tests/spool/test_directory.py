@@ -162,15 +162,19 @@ def test_what_is_left_of_files_that_are_gone_is_swept_away(spool: Directory) -> 
     let_go(holder)
 
 
-def test_a_lock_that_was_removed_is_noticed(spool: Directory) -> None:
+def test_a_lock_that_was_removed_is_made_again_unless_another_has_it(spool: Directory) -> None:
     claim = spool.new()
     claim.path.touch()
     made = claim.path.stat()
     assert claim.is_ours(made)
-    Path(f"{claim.path}.lock").unlink()
-    assert not claim.is_ours(made)
+    lock = Path(f"{claim.path}.lock")
+    lock.unlink()
+    assert claim.is_ours(made)
+    assert lock.exists() and spool.claim(claim.path) is None
+    lock.unlink()
     other = spool.claim(claim.path)
     assert other is not None and other.is_ours(made)
+    assert not claim.is_ours(made)
     claim.path.rename(claim.path.with_suffix(".moved"))
     claim.path.touch()
     assert not other.is_ours(made)
