@@ -77,6 +77,7 @@ bench: $(VENV)/.dev ## the codec, the transports and delivery beside their peers
 	$(BIN)/python bench/bench_codec.py
 	$(BIN)/python bench/bench_transport.py
 	$(BIN)/python bench/bench_delivery.py
+	$(BIN)/python bench/bench_submit.py
 	$(BIN)/python bench/bench_spool.py
 
 bench-generate: $(VENV)/.dev ## the generator against betterproto2_compiler
