@@ -104,11 +104,17 @@ def _wait_for(port: int) -> None:
 # --- a server that does nothing but answer --------------------------------------------------
 
 
+_SENT_TIME = b"\x80\xe2\xcf\xaa\x06"  # a varint: some second of 2023
+
+
 def _answer(body: bytes) -> bytes:
-    """An ack of the request, whose guid is its first field. Its events are not looked at."""
+    """A Raccoon's ack of the request, whose guid is its first field; its events are not looked at.
+
+    To the byte but for the time, so that reading it costs what it costs with a real one.
+    """
     guid = body[2 : 2 + body[1]]
     entry = b"\n\x08req_guid\x12" + bytes((len(guid),)) + guid
-    return b"\x08\x01\x10\x01*" + bytes((len(entry),)) + entry
+    return b"\x08\x01\x10\x01\x18" + _SENT_TIME + b"*" + bytes((len(entry),)) + entry
 
 
 async def _events(request: web.Request) -> web.StreamResponse:
