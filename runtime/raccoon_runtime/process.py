@@ -6,8 +6,10 @@ it away from the parent too. So a child starts anew and never lets what it inher
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import contextlib
 import functools
+import logging
 import os
 import threading
 from collections import Counter
@@ -20,6 +22,7 @@ _inherited: list[object] = []
 _private: set[int] = set()
 _ours: WeakSet[object] = WeakSet()
 _busy: Counter[int] = Counter()
+_forking: set[int] = set()
 _quiet = threading.Condition()
 _PATIENCE = 5.0  # seconds for which a fork waits for a thread that is held up
 
@@ -68,10 +71,13 @@ def undivided() -> Generator[None]:
     """Let no fork come in between: a C library's own locks, or those of an import, would stay held
     in the child for ever.
 
-    A fork of another thread waits for the end of this, for five seconds at most.
+    A fork of another thread waits for the end of this, and the next to begin this waits for the
+    fork: for five seconds at most.
     """
     me = threading.get_ident()
     with _quiet:
+        if me not in _busy:
+            _quiet.wait_for(lambda: _forking <= {me}, _PATIENCE)
         _busy[me] += 1
     try:
         yield
@@ -90,10 +96,13 @@ def _others_busy() -> bool:
 
 def _before_fork() -> None:
     _quiet.acquire()
+    _forking.add(threading.get_ident())
     _quiet.wait_for(lambda: not _others_busy(), _PATIENCE)
 
 
 def _after_fork() -> None:
+    _forking.discard(threading.get_ident())
+    _quiet.notify_all()
     _quiet.release()
 
 
@@ -114,6 +123,7 @@ def _forked() -> None:
     _lock = threading.RLock()
     _quiet = threading.Condition()
     _busy.clear()
+    _forking.clear()
     leave_alone(*_ours)
     _ours.clear()
     for descriptor in _private:
@@ -121,6 +131,10 @@ def _forked() -> None:
             os.close(descriptor)
     _private.clear()
 
+
+# A fork calls first what was registered last. These two take their locks before it, and with them
+# in hand nobody must wait for a thread that may need them.
+_EARLIER = (logging, concurrent.futures.thread)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forked)

@@ -186,39 +186,6 @@ def test_clients_that_come_and_go_leave_one_count_each_address() -> None:
         assert found == [[[{"raccoon.address": address, "outcome": "delivered"}, 3]], 1]
 
 
-def test_a_fork_in_the_middle_of_the_first_import() -> None:
-    """Its child would find the import's lock held, by a thread that it does not have."""
-    program = """
-        import os, sys, threading, time
-        from importlib.abc import MetaPathFinder
-
-        entered = threading.Event()
-
-        class Slow(MetaPathFinder):
-            def find_spec(self, name, path, target=None):
-                if name == "opentelemetry.metrics":
-                    entered.set()
-                    time.sleep(0.5)
-
-        sys.meta_path.insert(0, Slow())
-        from generated import EventClient
-
-        client = EventClient.connect("null://")
-        other = threading.Thread(target=lambda: client.send_page_event(event_name="x"))
-        other.start()
-        assert entered.wait(20)
-        pid = os.fork()
-        if not pid:
-            client.send_page_event(event_name="y")
-            client.close()
-            os._exit(0)
-        other.join()
-        assert os.waitpid(pid, 0)[1] == 0
-    """
-    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)]
-    subprocess.run(command, check=True, timeout=60)
-
-
 def test_it_can_be_switched_off() -> None:
     found = run("""
         with EventClient.connect("null://", telemetry=False) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -374,3 +375,47 @@ assert client.send_page_event(event_name="1").attempts == 1
 """
     check(start, collector, program)
     assert stored(collector) == numbered(2)
+
+
+UNDIVIDED = """
+from raccoon_runtime import process
+import logging, os, sys, threading, time
+
+entered, inside = threading.Event(), False
+
+def work():
+    global inside
+    with process.undivided():
+        inside = True
+        entered.set()
+        {does}
+        inside = False
+
+def always():
+    while True:
+        work()
+
+threading.Thread(target={target}, daemon=True).start()
+entered.wait()
+pid = os.fork()
+if not pid:
+    os._exit(inside)
+_, status = os.waitpid(pid, 0)
+sys.exit(status != 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "does"),
+    [
+        ("work", "time.sleep(0.3)"),
+        # A fork has the lock of logging in hand, if that came first.
+        ("work", "time.sleep(0.3); logging.getLogger('as imports do')"),
+        ("always", "time.sleep(0.01)"),
+    ],
+    ids=["once", "needs a lock that forks take", "again and again"],
+)
+def test_a_fork_waits_for_what_must_not_be_divided(target: str, does: str) -> None:
+    program = UNDIVIDED.format(target=target, does=does)
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
