@@ -40,7 +40,8 @@ class Server:
 @contextmanager
 def running() -> Iterator[Server]:
     """A server for the time of the block."""
-    with _real(os.environ["RACCOON_BIN"]) if "RACCOON_BIN" in os.environ else bare() as server:
+    binary = os.environ.get("RACCOON_BIN")
+    with _real(binary) if binary else bare() as server:
         yield server
 
 
