@@ -284,7 +284,7 @@ def test_a_loop_that_ends_before_a_close_says_what_is_lost(
     # Events may be on their way when the program ends: told as lost, and published all the same.
     published = len(stored(collector))
     assert 300 - ended.lost() <= published <= 300
-    assert "acknowledged; close the client first" in ended.stderr
+    assert not ended.lost() or "acknowledged; close the client first" in ended.stderr
 
 
 def test_events_that_no_loop_ever_took_are_told(start: Run, collector: Collector) -> None:

@@ -20,6 +20,7 @@ from .http2 import Call, Header, Http2Connection
 from .intake import Intake, Verdict
 from .request import PROTO, Answer, Request, RequestError
 from .settings import Settings
+from .sockets import stop_listening
 
 SERVICE, METHOD = "raystack.raccoon.v1beta1.EventService", "SendEvent"
 CONTENT_TYPE = "application/grpc"
@@ -62,7 +63,7 @@ class GrpcSide:
         server, self._server = self._server, None
         if server is None:
             return
-        server.close()
+        await stop_listening(server)
         for connection in list(self._connections):
             connection.go_away()
         ended = [connection.ended for connection in self._connections]

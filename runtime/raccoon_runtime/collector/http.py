@@ -21,7 +21,7 @@ from .http1 import Body, BodyError, Head, Headers, HttpError, Reply, read_head
 from .intake import Intake, NullEvent, Verdict
 from .request import JSON, PROTO, Answer, Request, RequestError, Wire
 from .settings import Settings
-from .sockets import end, linger, reset
+from .sockets import end, linger, reset, stop_listening
 from .source import Source
 from .websocket import Session
 
@@ -86,7 +86,7 @@ class HttpSide:
         server, self._server = self._server, None
         if server is None:
             return
-        server.close()
+        await stop_listening(server)
         if self._pinger is not None:
             self._pinger.cancel()
         for peer in self._peers.values():
@@ -98,6 +98,7 @@ class HttpSide:
         self.sever()
         if self._peers:
             await asyncio.wait(self._peers)
+            await asyncio.sleep(0)  # transports close a turn later
 
     def sever(self, hard: bool = False) -> None:
         """End every connection at once, by EOF or by RST."""

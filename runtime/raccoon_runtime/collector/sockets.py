@@ -14,6 +14,9 @@ from .source import Source
 FAREWELL = 1.0
 """How long a connection lingers at most, in seconds."""
 
+_STEPS = 5
+"""More turns of the loop than asyncio takes from an accepted socket to its protocol."""
+
 
 class AddressError(OSError):
     """An address on which it cannot listen."""
@@ -33,6 +36,20 @@ def listen(host: str, port: int) -> socket.socket:
             error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         )
         raise AddressError(error.errno, f"cannot listen on {host}:{port}: {why}") from error
+
+
+async def stop_listening(server: asyncio.Server) -> None:
+    """Close a server when all that it has accepted is let in.
+
+    Up to Python 3.11 a connection on its way in would be left open, for a server that is closed
+    takes none.
+    """
+    loop = asyncio.get_running_loop()
+    for sock in server.sockets:
+        loop.remove_reader(sock.fileno())
+    for _ in range(_STEPS):
+        await asyncio.sleep(0)
+    server.close()
 
 
 async def linger(source: Source, writer: asyncio.StreamWriter) -> None:
