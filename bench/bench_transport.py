@@ -11,17 +11,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import os
 import time
 from collections.abc import Awaitable, Callable
 from statistics import median
 from typing import Any
 
 import aiohttp
+from bare_socket import bodies
 from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.encoding.base import CodecBase
 from raccoon_runtime.transports import make_transport
-from raccoon_runtime.wires import PROTO_WIRE
 from server import Server, running
 
 Bodies = list[tuple[str, bytes]]
@@ -29,16 +28,6 @@ Send = Callable[[str, bytes], Awaitable[object]]
 METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
 HEADERS = {"Content-Type": "application/proto", "X-User-ID": "bare"}
 GOAL = 1.2
-
-
-def bodies(count: int, batch: int) -> Bodies:
-    """So many requests of `batch` events each, the size of a PageEvent."""
-    stamp = b"\x08\x80\xe2\xcf\xaa\x06\x10\x95\x9a\xef:"
-    guid, name = b"3f2b8a52-7d0c-4c1e-9f57-000000000000", b"clicked"
-    event = b"\n$" + guid + b"\x12\x07" + name + b"\x1a\x0b" + stamp
-    frames = [PROTO_WIRE.frame("page", event)] * batch
-    guids = [os.urandom(16).hex() for _ in range(count)]
-    return [(guid, PROTO_WIRE.request(guid, time.time_ns(), frames)) for guid in guids]
 
 
 class Side:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,18 @@ message SendEventResponse {
 """
 METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
 HEADERS = {"Content-Type": "application/proto", "X-User-ID": "bench"}
+
+
+Values = list[tuple[str, str, datetime]]
+
+
+def values(count: int) -> Values:
+    """An event's values, so many times: its guid, name and time."""
+    now = datetime.now(timezone.utc)
+    return [
+        (f"3f2b8a52-7d0c-4c1e-9f57-{n:012x}", "clicked", now + timedelta(microseconds=n))
+        for n in range(count)
+    ]
 
 
 @contextmanager
@@ -78,9 +90,9 @@ class Requests:
     def __init__(self, events: Any, envelope: Any) -> None:
         self._events, self._envelope = events, envelope
 
-    def make(self, values: list[tuple[str, str]]) -> bytes:
-        """A request of one event for each pair of guid and name."""
-        given = [Event("page", self._event(guid, name)) for guid, name in values]
+    def make(self, values: Values) -> bytes:
+        """A request of one event for each of the values."""
+        given = [Event("page", self._event(*each)) for each in values]
         made = self._envelope.SendEventRequest()
         made.req_guid = str(uuid.uuid4())
         made.sent_time.FromNanoseconds(time.time_ns())
@@ -90,9 +102,9 @@ class Requests:
     def answer(self, body: bytes) -> Any:
         return self._envelope.SendEventResponse.FromString(body)
 
-    def _event(self, guid: str, name: str) -> Any:
+    def _event(self, guid: str, name: str, at: datetime) -> Any:
         event = self._events.PageEvent(event_guid=guid, event_name=name)
-        event.sent_time.FromDatetime(datetime.now(timezone.utc))
+        event.sent_time.FromDatetime(at)
         return event
 
     def _wrapped(self, event: Event) -> Any:
@@ -124,7 +136,7 @@ class Official:
         )
         self._session.mount("http://", HTTPAdapter(max_retries=retries))
 
-    def send(self, values: list[tuple[str, str]]) -> None:
+    def send(self, values: Values) -> None:
         """POST one batch and read the answer."""
         body = self._requests.make(values)
         answer = self._session.post(self._url, data=body, headers=HEADERS, timeout=10)
@@ -143,7 +155,7 @@ class Grpcio:
             METHOD, lambda body: body, envelope.SendEventResponse.FromString
         )
 
-    def send(self, values: list[tuple[str, str]]) -> None:
+    def send(self, values: Values) -> None:
         """Call with one batch."""
         body = self._requests.make(values)
         assert self._call(body, metadata=(("x-user-id", "bench"),), timeout=10).code == 1
