@@ -150,9 +150,11 @@ class SyncAckFuture(BaseAckFuture):
             if self._handle.here():
                 told = "the client's own thread cannot wait for an outcome that it has to bring"
                 raise UsageError(told)
-            came = threading.Event()
-            self._when_done(came.set)
-            came.wait(None if seconds == math.inf else max(seconds, 0.0))
+            # A lock that another releases: an Event is a condition, two locks and a queue.
+            came = threading.Lock()
+            came.acquire()
+            self._when_done(came.release)
+            came.acquire(timeout=-1 if seconds == math.inf else max(seconds, 0.0))
         return self.done()
 
     def add_done_callback(self, callback: Callable[[Self], object]) -> None:
