@@ -39,8 +39,10 @@ setup: $(VENV)/.dev ## the virtual environment, with everything
 demo: $(VENV)/.product ## schemas in, acknowledged events out, over every transport
 	@$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+# Much of it waits for processes and sockets: more workers than processors are of use.
+JOBS ?= 3
+test: $(VENV)/.dev ## the whole test suite, in JOBS=n processes
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 # SHORT=1 for the short form; ARGS for the rest (--only WORDS, --over TRANSPORT, --jobs N).
 faults: $(VENV)/.dev ## the fault matrix, every row; SHORT=1 takes two minutes; RACCOON_BIN=/path for a real server

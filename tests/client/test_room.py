@@ -102,11 +102,12 @@ async def test_the_rest_of_the_timeout_is_for_the_ack(
     connect: Connect, collector: Collector
 ) -> None:
     """The wait for room and the wait for the ack are one."""
-    collector.faults.add(Delay(0.3, containing=b"slow"))
+    collector.faults.add(Delay(0.3, containing=b"first"))
+    collector.faults.add(Delay(1.0, containing=b"second"))
     async with connect(queue_events=1) as client:
-        client.submit_nowait(page("slow"))
+        client.submit_nowait(page("first"))
         with pytest.raises(SendTimeoutError) as told:
-            await client.send_page_event(event_name="slow", timeout=0.45)
+            await client.send_page_event(event_name="second", timeout=0.8)
         assert (await client.outcome(told.value.future)).ok
 
 

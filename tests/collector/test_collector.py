@@ -181,15 +181,16 @@ async def test_the_events_of_a_class(collector: Collector) -> None:
 
 
 def test_in_a_thread() -> None:
+    before = threading.enumerate()
     with Collector.in_thread() as collector:
-        names = [thread.name for thread in threading.enumerate()]
-        assert "raccoon-collector" in names
+        (thread,) = {*threading.enumerate()} - {*before}
+        assert thread.name == "raccoon-collector"
         for url in (collector.ws_url, collector.http_url, collector.grpc_url):
             with EventClient.connect(url) as client:
                 client.send_page_event(event_name="x")
         assert len(collector.wait(3)) == 3
         collector.sever()
-    assert "raccoon-collector" not in [thread.name for thread in threading.enumerate()]
+    assert not thread.is_alive()
     with pytest.raises(ConnectionError):
         socket.create_connection(("127.0.0.1", collector.http_port))
 

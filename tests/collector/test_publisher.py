@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from google.protobuf.empty_pb2 import Empty
+from google.protobuf.wrappers_pb2 import BoolValue
 from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,7 +89,7 @@ fields = st.lists(
 @given(fields)
 def test_what_is_protobuf(data: bytes) -> None:
     try:
-        Empty.FromString(data)
+        BoolValue.FromString(data)
     except DecodeError:
         with pytest.raises(go_proto.ProtoError):
             go_proto.check(data)

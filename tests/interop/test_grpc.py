@@ -196,7 +196,7 @@ async def test_what_follows_the_message_is_passed_over(server: Server) -> None:
 async def test_a_compressed_request_is_answered_in_kind(server: Server) -> None:
     async with raw_grpc.connect(server.grpc_url) as connection:
         headers = {**metadata(), "grpc-encoding": "gzip"}
-        zipped = message(gzip.compress(proto("g")), flag=1)
+        zipped = message(gzip.compress(proto("g"), mtime=0), flag=1)
         for data in (zipped, message(proto("g"))):
             got = await connection.call(data, headers)
             assert got.headers["grpc-encoding"] == "gzip"
@@ -208,13 +208,19 @@ async def test_a_compressed_request_is_answered_in_kind(server: Server) -> None:
 @pytest.mark.parametrize(
     ("encoding", "flag", "data", "status", "told"),
     [
-        (None, 1, gzip.compress(proto("g")), "INTERNAL", "grpc: compressed flag set with identity"),
+        (
+            None,
+            1,
+            gzip.compress(proto("g"), mtime=0),
+            "INTERNAL",
+            "grpc: compressed flag set with identity",
+        ),
         ("identity", 1, proto("g"), "INTERNAL", "grpc: compressed flag set with identity"),
         ("gzip", 1, proto("g"), "INTERNAL", "grpc: failed to decompress the received message: "),
         (
             "gzip",
             1,
-            gzip.compress(bytes(MOST + 1)),
+            gzip.compress(bytes(MOST + 1), mtime=0),
             "RESOURCE_EXHAUSTED",
             "grpc: received message after decompression larger than max",
         ),

@@ -9,18 +9,19 @@ from raccoon_runtime.envelope import Code
 from tests.transports.peers import Session
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+SENT = 1_789_000_000
 
 
 def answer(
     req_guid: str, code: Code = Code.CODE_OK, reason: str = "", *, text: bool = False
 ) -> bytes:
     """Return a Raccoon's answer to a request."""
-    return Answer(code, reason, req_guid).encode(JSON if text else PROTO)
+    return Answer(code, reason, req_guid, sent_time=SENT).encode(JSON if text else PROTO)
 
 
 def refusal(code: Code, reason: str) -> bytes:
     """Return a Raccoon's answer that names no request."""
-    return Answer(code, reason, None).encode(PROTO)
+    return Answer(code, reason, None, sent_time=SENT).encode(PROTO)
 
 
 def guid_of(payload: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..envelope import Ack
 from ..errors import SendError
@@ -55,7 +55,7 @@ class Batch:
         self.req_guid = os.urandom(16).hex()
         self.opened = time.monotonic()
         self.sent_time = 0
-        self.frames: Sequence[bytes] = []
+        self.frames: list[bytes] = []
         self.count = 0
         self.size = 0
         self.kept = False
@@ -90,7 +90,7 @@ class Batch:
         index = self.count
         self.count = index + 1
         self.size += size
-        cast("list[bytes]", self.frames).append(frame)
+        self.frames.append(frame)
         return index
 
     def add_all(self, frames: Sequence[bytes], size: int) -> int:
@@ -98,7 +98,7 @@ class Batch:
         first = self.count
         self.count += len(frames)
         self.size += size
-        cast("list[bytes]", self.frames).extend(frames)
+        self.frames.extend(frames)
         return first
 
     def seal(self) -> None:
@@ -131,7 +131,7 @@ class Batch:
         for index, waker in self.wakers:
             part, i = places[index]
             part.wakers.append((i, waker))
-        self.wakers, self.frames = [], ()
+        self.wakers, self.frames = [], []
         self.places = [places[index] for index in range(self.count)]
         return parts
 
@@ -163,7 +163,7 @@ class Batch:
     def settle(self, outcome: Ack | SendError) -> list[Waker]:
         """Take the outcome, under the lock; the wakers are the caller's to call without it."""
         self.outcome = outcome
-        self.frames = ()
+        self.frames = []
         wakers, self.wakers = self.wakers, []
         return [waker for _, waker in wakers]
 

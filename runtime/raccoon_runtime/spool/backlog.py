@@ -71,7 +71,7 @@ class Backlog:
     def put_off(self, batch: Batch) -> None:
         """Leave a batch to the disk; who waits for it holds it, though not its bytes."""
         self.alone = self.alone.plus(Amount(1, batch.count, batch.size))
-        batch.frames = ()
+        batch.frames = []
         self._held[batch.req_guid] = batch
 
     def recall(self, found: Found) -> Batch | None:

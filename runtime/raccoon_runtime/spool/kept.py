@@ -180,7 +180,7 @@ class KeptQueue(Queue):
         self._lose(found.counted.minus(row.amount), "", [])
         batch = restored(row, self._wire) if held is None else held
         batch.row = found.id
-        batch.frames = reframed(row, self._wire)
+        batch.frames = list(reframed(row, self._wire))
         batch.possible_duplicate |= found.id <= self._recovered
         self._live[batch] = None
         self._push_ready(batch, found.id)

@@ -48,6 +48,13 @@ class Frames:
         while end - at >= 2:
             first, size = left[at], left[at + 1]
             start = at + 2
+            # Many acks come in one piece when many requests are in flight.
+            if first in _WHOLE and size < 126 and size <= self._longest and not self._kind:
+                if end - start < size:
+                    break
+                at = start + size
+                yield first & _OPCODE, bytes(left[start:at])
+                continue
             if size >= 126:
                 if size > 127:
                     raise FrameError("a masked frame")
