@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from google.protobuf.wrappers_pb2 import BoolValue
 from google.protobuf.message import DecodeError
+from google.protobuf.wrappers_pb2 import BoolValue
 from hypothesis import given
 from hypothesis import strategies as st
 from raccoon_runtime.collector import go_json, go_proto, publisher

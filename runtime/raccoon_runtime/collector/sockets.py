@@ -59,8 +59,9 @@ async def linger(source: Source, writer: asyncio.StreamWriter) -> None:
     them.
     """
     if writer.can_write_eof() and not writer.is_closing():
-        writer.write_eof()
-        with contextlib.suppress(asyncio.TimeoutError):
+        # Where it is reset already, its end is an OSError of its own: it is not connected.
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            writer.write_eof()
             await asyncio.wait_for(source.drained(), FAREWELL)
 
 
