@@ -19,7 +19,7 @@ from typing import Any
 from peers import packages
 from server import running
 
-AT_ONCE = 16  # callers
+AT_ONCE = 64  # callers
 BATCH = 100
 EVENTS = 32_000
 ALONE = 1_000

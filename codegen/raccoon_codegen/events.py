@@ -145,9 +145,10 @@ def _no_nested(types: Iterable[Type], schema: Schema) -> None:
 def _check_outside(tops: Iterable[Type], inputs: Inputs) -> None:
     """Settings from outside mean some message."""
     known = [top.proto_name for top in tops]
-    for glob in inputs.events:
-        if not any(map(_matcher([glob]).fullmatch, known)):
-            raise UsageError(f"--events {glob!r} matches no message of the schemas")
+    globs = {"--events": inputs.events, "--exclude-events": inputs.exclude_events}
+    for option, glob in ((option, glob) for option, given in globs.items() for glob in given):
+        if glob != "*" and not any(map(_matcher([glob]).fullmatch, known)):
+            raise UsageError(f"{option} {glob!r} matches no message of the schemas")
     for name in inputs.overrides:
         if name not in known:
             near = get_close_matches(name, known, 1)

@@ -98,6 +98,10 @@ def test_from_outside(package: Any, inputs: dict[str, Any], found: dict[str, str
             "--events 'shop.v3.*' matches no message of the schemas",
         ),
         (
+            {"exclude_events": ("*", "shop.v1.PagEvent")},
+            "--exclude-events 'shop.v1.PagEvent' matches no message of the schemas",
+        ),
+        (
             {"overrides": {"shop.v1.PagEvent": Override(type="x")}},
             "settings for an event shop.v1.PagEvent: no such message at the top of a schema;"
             " did you mean shop.v1.PageEvent?",
