@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from base64 import b64decode
@@ -171,6 +172,18 @@ async def test_a_replay_that_is_killed_loses_nothing(collector: Collector, direc
     await run("replay", directory, "--url", collector.ws_url)
     assert set(stored(collector)) == set(range(3_000))
     assert spool_files(directory) == []
+
+
+async def test_an_interrupt_ends_it_at_once_and_keeps_the_rest(directory: Path) -> None:
+    await left_behind(directory, 5)
+    command = [*COMMAND, "replay", str(directory), "--url", nobody()]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    assert b"held up" in await process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 30) == 130
+    exported, _ = await run("export", directory)
+    assert len(exported.splitlines()) == 5
 
 
 @pytest.mark.parametrize(

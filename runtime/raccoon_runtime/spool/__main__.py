@@ -9,7 +9,6 @@ import logging
 import os
 import sqlite3
 import sys
-import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
@@ -24,6 +23,9 @@ from .directory import Directory
 
 _FOR_EVER = 10.0 * 365 * 86_400
 """Seconds for which a batch may have failed: whoever replays wants it tried."""
+
+_FAREWELL = 1.0
+"""Seconds for what is on its way when the time is over, or at Ctrl-C."""
 
 DESCRIPTION = """\
 Looks into the directory that a client was given as spool=, and sends what processes left there."""
@@ -213,13 +215,12 @@ def replay(directory: Directory, options: argparse.Namespace) -> int:
         on_failure=failed.keep,
         **named,
     )
-    end = time.monotonic() + options.timeout
     try:
         client.flush(options.timeout)
     except SendTimeoutError:
         print("raccoon-spool: the time is over; what is left stays there", file=sys.stderr)
     finally:
-        client.close(max(end - time.monotonic(), 1.0))
+        client.close(_FAREWELL)
     stats = client.stats()
     print(
         f"{stats.delivered:,} events delivered, of which {stats.possible_duplicates:,} may have "
