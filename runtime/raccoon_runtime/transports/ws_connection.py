@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 import aiohttp
@@ -62,8 +62,9 @@ class Connection:
             self._lose(ConnectionLostError("given up"))
             raise
 
-    async def request(self, req_guid: str, body: bytes) -> Ack:
-        """Send a request and return its answer, whatever that says; SendError when none comes.
+    def request(self, req_guid: str, body: bytes) -> Awaitable[Ack]:
+        """Send a request now; what is returned gives its answer, whatever that says. SendError, at
+        once or then, when none comes.
 
         One that is unanswered here is not sent again: its answer is waited for.
         """
@@ -71,7 +72,7 @@ class Connection:
             raise self.ended.about(req_guid, "no")
         earlier = self._waiting.get(req_guid)
         if earlier is not None:
-            return await self._share(req_guid, *earlier)
+            return self._share(req_guid, *earlier)
         answer: asyncio.Future[Ack] = self._loop.create_future()
         self._waiting[req_guid] = answer, self._clock.now
         try:
@@ -81,7 +82,7 @@ class Connection:
             told = map_error(error)
             self._lose(told)
             raise told.about(req_guid, "no") from error
-        return await answer
+        return answer
 
     async def close(self) -> None:
         """Say goodbye, with code 1000, and end."""
