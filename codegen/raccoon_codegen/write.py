@@ -155,9 +155,10 @@ def _keep(path: str, backup: str) -> None:
 def _sweep(root: str) -> None:
     """Remove the stages of runs that were killed."""
     with os.scandir(root) as entries:
-        for entry in entries:
-            if entry.name.startswith(STAGE) and time.time() - entry.stat().st_mtime > _FORGOTTEN:
-                shutil.rmtree(entry.path, ignore_errors=True)
+        for stage in (entry for entry in entries if entry.name.startswith(STAGE)):
+            with suppress(FileNotFoundError):  # another run is through with it
+                if time.time() - stage.stat().st_mtime > _FORGOTTEN:
+                    shutil.rmtree(stage.path, ignore_errors=True)
 
 
 def _remove_empty(root: str, removed: Iterable[str]) -> None:

@@ -298,6 +298,14 @@ def test_stages_of_killed_runs_are_swept(project: Project) -> None:
     assert (forgotten.exists(), recent.exists()) == (False, True)
 
 
+def test_a_stage_that_goes_while_it_is_looked_at_is_no_problem(project: Project) -> None:
+    project.run()
+    # As a run finds it that lists the directory before another run is through.
+    (project.out / f"{write.STAGE}c").symlink_to("gone")
+    project.schema("shop/v1/page.proto", CLICK)
+    assert project.run().exit_code == 0
+
+
 def test_nothing_is_left_beside_the_output(project: Project) -> None:
     project.run()
     project.schema("shop/v1/page.proto", CLICK)
