@@ -163,7 +163,7 @@ def test_what_grpc_cannot_carry_of_a_context_is_left_out() -> None:
 
             propagate.set_global_textmap(Odd())
             with EventClient.connect(sys.argv[1]) as client:
-                print(client.send_page_event(event_name="x").code)
+                print(int(client.send_page_event(event_name="x").code))
             """,
             collector.grpc_url,
         )
