@@ -125,10 +125,12 @@ class Threads:
 class Tasks:
     """The asynchronous client, called from tasks of one loop."""
 
-    def __init__(self, url: str, package: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, url: str, package: Any, loop: asyncio.AbstractEventLoop, **options: Any
+    ) -> None:
         self._loop = loop
         self._make = package.PageEvent
-        self._client = package.AsyncEventClient.connect(url)
+        self._client = package.AsyncEventClient.connect(url, **options)
         loop.run_until_complete(self._client.send_page_event(event_name="hello"))
 
     def batches(self, events: int, callers: int) -> Cost:
@@ -198,13 +200,14 @@ def rows(server: Server, loop: asyncio.AbstractEventLoop, made: Any, open_: list
         server.grpc, events, envelope
     )
     ws, rest, grpc = (Tasks(url, package, loop) for url in (server.ws, server.rest, server.grpc))
+    wide = Tasks(server.ws, package, loop, in_flight=64)  # others have the window of their default
     threads, bare = Threads(server.ws, package), BareSocket(server.ws)
-    open_ += [ws, rest, grpc, threads, bare]
+    open_ += [ws, wide, rest, grpc, threads, bare]
     posts: Action = lambda: one_by_one(official.send, 5_000, BATCH)  # noqa: E731 # as the rows are
     post_each: Action = lambda: one_by_one(official.send, 400, 1)  # noqa: E731 # likewise
     calls: Action = lambda: one_by_one(grpcio.send, 5_000, BATCH)  # noqa: E731 # likewise
     return [
-        Row("ws, batch 100, in flight 64", lambda: ws.batches(32_000, 64), posts, 4, 4),
+        Row("ws, batch 100, in flight 64", lambda: wide.batches(32_000, 64), posts, 4, 4),
         Row("ws, batch 100, in flight 16", lambda: ws.batches(32_000, 16), posts, 4, 4),
         Row("ws, batch 100, in flight 1", lambda: ws.batches(10_000, 1), posts),
         Row("ws, batch 100, sync, 16 threads", lambda: threads.batches(32_000, 16), posts),
