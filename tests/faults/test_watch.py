@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 import time
 
 from tests.waiting import until
 
 from .books import Snapshots
 from .test_books import stats
-from .watch import Watch
+from .table import HOLD_MISS
+from .watch import Watch, waited_for_cpu, waits_for_cpu
 
 
 class Client:
@@ -31,6 +35,28 @@ async def test_a_held_loop_is_seen_and_a_waiting_one_is_not() -> None:
         time.sleep(0.2)  # noqa: ASYNC251  # that is the fault
         await asyncio.sleep(0.05)
     assert quiet < 0.1 < watch.hold
+
+
+async def test_a_machine_with_other_things_to_do_holds_no_loop() -> None:
+    """What a thread of the process waits for a core, with the interpreter's lock, is not held."""
+    burner = "import time\nended = time.monotonic() + 2\nwhile time.monotonic() < ended: pass"
+    others = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", burner)
+        for _ in range(4 * (os.cpu_count() or 1))
+    ]
+    ended = threading.Event()
+    spinning = threading.Thread(target=lambda: [None for _ in iter(ended.is_set, True)])
+    spinning.start()
+    watch = Watch()
+    watch.add(Client(), Snapshots(10, 100))
+    waits = waits_for_cpu()
+    with watch.watching():
+        await asyncio.wait([asyncio.create_task(other.wait()) for other in others])
+    waited, own = waited_for_cpu(waits), waits_for_cpu()[str(threading.get_native_id())]
+    ended.set()
+    spinning.join()
+    assert waited - own > 0.5
+    assert watch.hold < HOLD_MISS
 
 
 async def test_memory_that_grows_is_seen() -> None:

@@ -73,12 +73,12 @@ class Watch:
     async def _beat(self) -> None:
         while True:
             excused = self._excused()
-            began, queued = time.monotonic(), queued_for_cpu()
+            waits, began = waits_for_cpu(), time.monotonic()
             await asyncio.sleep(BEAT)
             late = time.monotonic() - began - BEAT
             if self._clients and not (excused or self._excused()):
                 # Other processes had the cores meanwhile: that is not the client's doing.
-                self.hold = max(self.hold, late - (queued_for_cpu() - queued))
+                self.hold = max(self.hold, late - waited_for_cpu(waits))
 
     def _look(self) -> None:
         while not self._ended.wait(LOOK):
@@ -104,10 +104,20 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
 
 
-def queued_for_cpu() -> float:
-    """Return for how long this thread was ready to run and had no core so far, in seconds."""
-    try:
-        # "on the CPU, ready and waiting, slices", in nanoseconds.
-        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
-    except OSError:  # a kernel without it: then such waits count as held
-        return 0.0
+def waits_for_cpu() -> dict[str, float]:
+    """Return for how long each thread of this process was ready to run and had no core, in seconds.
+
+    Of all of them: one that holds the interpreter's lock and has no core keeps the loop waiting.
+    """
+    waits = {}
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        # "on the CPU, ready and waiting, slices", in nanoseconds. A thread may end meanwhile, and
+        # a kernel may not count it: then such waits are taken for the client's doing.
+        with contextlib.suppress(OSError):
+            waits[path.parent.name] = int(path.read_text().split()[1]) / 1e9
+    return waits
+
+
+def waited_for_cpu(since: dict[str, float]) -> float:
+    """Return for how long threads of this process had no core since then, all of them together."""
+    return sum(wait - since.get(thread, 0.0) for thread, wait in waits_for_cpu().items())

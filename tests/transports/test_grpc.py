@@ -399,7 +399,7 @@ async def test_what_goes_out(make: Make, peer: Peer) -> None:
         await serve(server)
 
     peer.handler = speaking_h2(look)
-    url = peer.url("grpc").replace("127", "me:secret@127")
+    url = peer.url("grpc").replace("://", "://me:secret@")
     await deliver(make(url, headers={"X-Team": "shop"}, client_name="till"))
     (headers,) = seen
     assert headers[":method"] == "POST" and headers[":scheme"] == "http"

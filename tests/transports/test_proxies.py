@@ -69,7 +69,7 @@ async def test_plain_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     proxy = Proxy(peer)
-    monkeypatch.setenv(variable, peer.url("http").replace("127", "anna:hunter2@127"))
+    monkeypatch.setenv(variable, peer.url("http").replace("://", "://anna:hunter2@"))
     url = collector.ws_url if kind == "ws" else collector.http_url
     transport = make(url, trust_env=True)
     await deliver(transport)

@@ -104,7 +104,7 @@ async def test_errors_and_logs_of_http(
 ) -> None:
     listen(caplog)
     peer.handler = handler
-    url = peer.url(scheme, f"/events{QUERY}").replace("127", "anna:hunter2@127")
+    url = peer.url(scheme, f"/events{QUERY}").replace("://", "://anna:hunter2@")
     limits = dict.fromkeys(("connect_timeout", "write_timeout", "ack_timeout"), 0.1)
     await check(make, caplog, url, **limits)
 
@@ -116,7 +116,7 @@ async def test_errors_and_logs_of_grpc(
 ) -> None:
     listen(caplog)
     peer.handler = handler
-    url = peer.url(scheme).replace("127", "anna:hunter2@127")
+    url = peer.url(scheme).replace("://", "://anna:hunter2@")
     await check(make, caplog, url, connect_timeout=0.1, ack_timeout=0.1)
 
 
@@ -139,7 +139,7 @@ async def test_a_large_body_to_a_closed_connection(
         line.reset()
 
     peer.handler = handler
-    url = peer.url("http", f"/events{QUERY}").replace("127", "anna:hunter2@127")
+    url = peer.url("http", f"/events{QUERY}").replace("://", "://anna:hunter2@")
     await check(make, caplog, url, size=4 << 20)
 
 

@@ -128,7 +128,7 @@ async def test_what_is_asked(make: Make, peer: Peer) -> None:
         await serve(session)
 
     peer.handler = upgraded(look)
-    url = peer.url("ws", "/events?token=%7E").replace("127", "me:p%40ss@127")
+    url = peer.url("ws", "/events?token=%7E").replace("://", "://me:p%40ss@")
     transport = make(url, headers={"X-Team": "shop"}, client_name="till")
     await deliver(transport)
     (head,) = heads
