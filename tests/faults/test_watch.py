@@ -11,8 +11,8 @@ import time
 from tests.waiting import until
 
 from .books import Snapshots
-from .test_books import stats
 from .table import HOLD_MISS
+from .test_books import stats
 from .watch import Watch, waited_for_cpu, waits_for_cpu
 
 
