@@ -36,6 +36,7 @@ class LoopThread:
         self._finally = finally_
         self._log = logger
         self._waiting: set[concurrent.futures.Future[Any]] = set()
+        self._ending = False  # what begins now would not be run to its end
         self._over = False
         self._tasks: set[asyncio.Task[Any]] = set()
         begun: concurrent.futures.Future[object] = concurrent.futures.Future()
@@ -84,6 +85,8 @@ class LoopThread:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
 
         def begin() -> None:
+            if self._ending:
+                return
             task = self._loop.create_task(make())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -125,7 +128,7 @@ class LoopThread:
 
     def _end(self) -> None:
         with contextlib.suppress(BaseException):  # what a task raises that is cancelled
-            self._loop.run_until_complete(_end_tasks())
+            self._loop.run_until_complete(self._end_tasks())
         try:
             self._finally()
         finally:
@@ -134,6 +137,17 @@ class LoopThread:
                 future.cancel()
             asyncio.set_event_loop(None)
             self._loop.close()
+
+    async def _end_tasks(self) -> None:
+        """Cancel what is left, and what the calls that wait still begin."""
+        me = asyncio.current_task()
+        await asyncio.sleep(0)
+        while left := [task for task in asyncio.all_tasks() if task is not me]:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left)
+        self._ending = True
+        await self._loop.shutdown_asyncgens()
 
 
 def result_of(future: concurrent.futures.Future[T], patience: float | None) -> T | None:
@@ -163,15 +177,3 @@ async def _call(first: Callable[[], object], begun: concurrent.futures.Future[ob
         begun.set_result(first())
     except BaseException as error:
         begun.set_exception(error)
-
-
-async def _end_tasks() -> None:
-    """Cancel what is left, and what the calls that wait still begin."""
-    loop = asyncio.get_running_loop()
-    me = asyncio.current_task()
-    await asyncio.sleep(0)
-    while left := [task for task in asyncio.all_tasks() if task is not me]:
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left)
-    await loop.shutdown_asyncgens()

@@ -1,0 +1,43 @@
+"""The thread of the synchronous client at its end: what is begun too late is not left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import gc
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from raccoon_runtime.loop_thread import LoopThread, result_of
+
+
+def begin_as_it_ends() -> concurrent.futures.Future[bool]:
+    """Begin what takes a minute while the thread closes a generator that was left open."""
+    thread = LoopThread(lambda: None, lambda: None, logging.getLogger(__name__))
+    late: list[concurrent.futures.Future[bool]] = []
+
+    async def never() -> bool:
+        return await asyncio.sleep(60, True)
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            late.append(thread.begin_last(never))
+            await asyncio.sleep(0.01)
+
+    async def leave_open() -> AsyncIterator[int]:
+        iterator = numbers()
+        await anext(iterator)
+        return iterator
+
+    assert thread.run_last(leave_open, 20) is not None
+    return late[0]
+
+
+def test_what_is_begun_as_it_ends_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    """It is not taken up, for nothing would run it to its end."""
+    assert result_of(begin_as_it_ends(), 20) is None
+    gc.collect()  # a task that was left behind would say so
+    assert caplog.text == ""
