@@ -96,6 +96,8 @@ class Type:
         for value in self.enum.value:
             name = names.spelled_member(value.name, self.name)
             if name != value.name:
+                # With an underscore more, `_1` would mean something to Python again.
+                name = names.spelled_member(names.free(name, taken), self.name)
                 name = names.free(name, taken)
                 taken.add(name)
             members.append((Identifier(name), value.number))

@@ -18,14 +18,14 @@ from typing_extensions import TypedDict
 from .errors import ConfigError
 from .headers import Headers, checked
 from .retry import Retry
-from .serializers import PROTO, Serializer, serializer_named
+from .serializers import JSON, PROTO, JsonSerializer, ProtoSerializer, Serializer, serializer_named
 from .wires import JSON_WIRE, PROTO_WIRE, Wire
 
 if TYPE_CHECKING:
     from .delivery import Undelivered
 
 LOGGER = logging.getLogger("raccoon_runtime")
-_WIRES = {"json": JSON_WIRE, "proto": PROTO_WIRE}
+_WIRES: dict[str, Wire] = {"json": JSON_WIRE, "proto": PROTO_WIRE}
 _IN_MEMORY, _IN_SPOOL = 300.0, 7 * 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 T = TypeVar("T")
@@ -80,9 +80,11 @@ def _is(kind: Any, told: str, *, none: bool = False) -> Check:
 
 
 def _wire(name: str, value: Any) -> Wire:
+    if value is JSON or value is PROTO:
+        value = value.name
     found = _WIRES.get(value.lower()) if isinstance(value, str) else value
     if not isinstance(found, Wire):
-        raise ConfigError("JSON_WIRE, PROTO_WIRE, 'json' or 'proto' belongs here", argument=name)
+        raise ConfigError("JSON, PROTO, 'json' or 'proto' belongs here", argument=name)
     return found
 
 
@@ -208,7 +210,7 @@ class ClientOptions(_Options):
 class TransportKeywords(TypedDict, total=False):
     """`TransportOptions` as keywords."""
 
-    wire: Wire | Literal["json", "proto"]
+    wire: Wire | ProtoSerializer | JsonSerializer | Literal["json", "proto"]
     headers: Headers | None
     identity_header: str | None
     client_name: str

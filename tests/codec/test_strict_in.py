@@ -165,6 +165,15 @@ JSON_BAD: list[tuple[str, Any, str]] = [
     ("Node", '{"data": {"a": [{"b": 1, "b": 2}]}}', "Node: the key 'b' twice in one object"),
     ("Node", '{"name": null, "name": "a"}', "Node: the key 'name' twice in one object"),
     ("Wide", '{"c2047": "a", "c2047": "a"}', "Wide: the key 'c2047' twice in one object"),
+    *(
+        ("Node", text.replace("_", space), "Node: the key 'a' twice in one object")
+        for space in (" ", "\t", "\n", "\r\n")
+        for text in (
+            '{"named": {"a": {}, "a"_: {}}}',
+            '{"named": {"a"_: {}, "a": {}}, "name": "x"}',
+            '{"data": {"a"_: 1, "a"_: 2}, "name": "\\": \\": "}',
+        )
+    ),
     ("Node", {"surname": "x"}, "Node: no field 'surname'"),
     ("Node", {"child": {"children": [{}, {"x": 1}]}}, "Node.child.children[1]: no field 'x'"),
     ("Node", {"name": 1}, "Node.name: int where a str belongs"),
@@ -181,6 +190,11 @@ JSON_BAD: list[tuple[str, Any, str]] = [
         "Choice",
         {"text": "a", "number": 1},
         "Choice.number: set although text is, of the same oneof",
+    ),
+    (
+        "Choice",
+        {"null": None, "text": "a"},
+        "Choice.text: set although null is, of the same oneof",
     ),
     (
         "KindInt32",

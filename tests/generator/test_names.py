@@ -11,6 +11,8 @@ from raccoon_codegen import names
 from raccoon_runtime import interface
 from raccoon_runtime.message import Enum, Message
 
+from .conftest import Schemas
+
 
 @pytest.mark.parametrize(
     ("name", "snake"),
@@ -100,6 +102,14 @@ def test_members_are_members(name: str, spelled: str) -> None:
     assert names.spelled_member(name, "Plan") == spelled
     made = enum.IntEnum("Plan", {"ZERO": 0, spelled: 1})
     assert made[spelled].value == 1
+
+
+def test_a_member_with_an_underscore_more_is_a_member(package: Schemas) -> None:
+    """`_1` and `__1` want the same name, and `_1_` would mean something to Python."""
+    declared = "A = 0; _1 = 1; __1 = 1; _1__ = 1;"
+    text = f'syntax = "proto3"; enum Kind {{ option allow_alias = true; {declared} }}'
+    ((kind,),) = [module.enums for module in package({"kinds.proto": text}).modules]
+    assert [member.name for member in kind.members] == ["A", "_1", "_1___", "_1__"]
 
 
 def test_attributes_of_messages_are_known() -> None:

@@ -125,14 +125,17 @@ class Codec(Generic[M]):
 
     def from_json(self, text: str | bytes, ignore_unknown: bool = False) -> M:
         """Return the message that a text describes."""
-        intake = Intake(ignore_unknown)
+        intake = Intake()
+        intake.ignore_unknown = ignore_unknown
         made = self.parse_dict(loads(text, self.plan.name), intake)
         check_once(text, intake.keys, self.plan.name)
         return made
 
     def from_dict(self, value: Any, ignore_unknown: bool = False) -> M:
         """Return the message that parsed ProtoJSON describes."""
-        return self.parse_dict(value, Intake(ignore_unknown))
+        intake = Intake()
+        intake.ignore_unknown = ignore_unknown
+        return self.parse_dict(value, intake)
 
     @property
     def _types(self) -> Types:

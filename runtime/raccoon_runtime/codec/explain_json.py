@@ -10,12 +10,12 @@ from typing import Any, cast
 
 from ..errors import DecodeError
 from . import json_in
+from .json_elements import Element, takes_null
 from .json_text import Intake
 from .kinds import ANY, FIELD_MASK, MAX_DEPTH
 from .plan import Field, Plan, plan_of
 from .wire import too_deep
 
-Element = Callable[[Any, Intake, int], Any]
 Elements = Callable[[Field], Element]
 """A field → what parses one element of it."""
 Explain = Callable[[Any, Intake, Exception], DecodeError]
@@ -58,11 +58,12 @@ class _Walk:
             where = f"{path}.{field.name}"
             if seen.setdefault(field.number, name) != name:
                 raise _Found(f"{where}: twice, by both of its names")
-            if item is not None and field.oneof is not None:
+            given = item is not None or takes_null(field)
+            if given and field.oneof is not None:
                 other = members.setdefault(field.oneof, field.name)
                 if other != field.name:
                     raise _Found(f"{where}: set although {other} is, of the same oneof")
-            if item is not None:
+            if given:
                 self._field(field, item, where, depth)
 
     def _field(self, field: Field, value: Any, where: str, depth: int) -> None:

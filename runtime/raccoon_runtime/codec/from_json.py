@@ -15,9 +15,9 @@ from . import json_in
 from .anys import Codecs, Types, any_from_json, mask_from_json
 from .explain_json import explain_json
 from .functions import count_levels
-from .json_elements import IGNORED, element, list_of
+from .json_elements import IGNORED, element, list_of, takes_null
 from .json_text import Intake, keys_in
-from .kinds import ANY, FIELD_MASK, VALUE
+from .kinds import ANY, FIELD_MASK
 from .plan import Field, Plan
 from .source import Source, compiled
 from .targets import Targets
@@ -98,11 +98,6 @@ def plain_names(plan: Plan, value: Mapping[str, Any], intake: Intake) -> dict[st
         else:
             intake.keys += 1
     return found
-
-
-def takes_null(field: Field) -> bool:
-    """Whether JSON's null is a value of the field, not its absence."""
-    return field.single and (field.kind == VALUE or field.null)
 
 
 def _fields(source: Source, plan: Plan, codecs: Codecs, types: Types, targets: Targets) -> None:
@@ -191,15 +186,22 @@ class _Writer:
                 f"__dict_{field.number}", lambda: self._codecs(field.cls).parse_dict
             )
             return f"{nested}({value}, __in, __depth + {field.levels})"
-        parse = source.once(
-            f"__parse_{field.number}", lambda: element(field, self._codecs, self._types)
-        )
-        call = f"{parse}({value}, __in, __depth)"
+        parse = f"__parse_{field.number}"
+        if field.kind in json_in.FLAT:
+            call = f"{source.use(parse, json_in.FLAT[field.kind])}({value})"
+        else:
+            source.once(parse, lambda: element(field, self._codecs, self._types))
+            call = f"{parse}({value}, __in, __depth)"
         if scalar is None or scalar.name in ("float", "bytes"):
             return call
         if scalar.name == "bool":
             return f"{value} if {value} is True or {value} is False else {call}"
         exact = source.use(f"__{scalar.python.__name__}", scalar.python)
+        if scalar.quoted:
+            digits = f"{value}.__class__ is {source.use('__str', str)} and {value}.isdecimal()"
+            # Eighteen digits are in the range of every 64-bit number.
+            digits += f" and {value}.isascii() and {source.use('__len', len)}({value}) < 19"
+            return f"{exact}({value}) if {digits} else {call}"
         good = f"{value}.__class__ is {exact}"
         if scalar.integer:
             good += f" and {scalar.low} <= {value} <= {scalar.high}"

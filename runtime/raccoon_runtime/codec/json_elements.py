@@ -30,7 +30,7 @@ def element(field: Field, codecs: Codecs, types: Types) -> Element:
     if field.kind in json_in.NESTED:
         null = field.kind == VALUE and field.single
         return _nested(json_in.field_value if null else json_in.NESTED[field.kind], field.levels)
-    flat = json_in.FLAT[field.kind] if field.scalar is None else json_in.SCALARS[field.kind]
+    flat = json_in.FLAT[field.kind]
     return lambda value, intake, depth: flat(value)
 
 
@@ -83,3 +83,8 @@ def list_of(field: Field, one: Element) -> Element:
         return [item for item in found if item is not IGNORED]
 
     return many
+
+
+def takes_null(field: Field) -> bool:
+    """Whether JSON's null is a value of the field, not its absence."""
+    return field.single and (field.kind == VALUE or field.null)

@@ -254,10 +254,12 @@ def _bool_key(value: Any) -> bool:
 
 
 FLAT: dict[str, Callable[[Any], Any]] = {
+    **SCALARS,
     TIMESTAMP: timestamp,
     DURATION: duration,
     **{name: SCALARS[kind.name] for name, kind in WRAPPERS.items()},
 }
+"""Kind → what takes its JSON, where that needs to know neither a class nor how deep it is."""
 
 NESTED: dict[str, Callable[[Any, int], Any]] = {
     VALUE: json_value,
