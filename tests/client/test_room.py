@@ -182,6 +182,34 @@ async def test_drop_oldest(connect: Connect, collector: Collector) -> None:
     assert len(await client.close(timeout=0)) == 4
 
 
+async def test_drop_oldest_drops_no_more_than_it_must(
+    connect: Connect, collector: Collector
+) -> None:
+    """Of a batch that waits, one event for each that comes."""
+    blocked(collector)
+    client = connect(queue_events=101, overflow="drop_oldest", in_flight=1, batch_events=100)
+    first = client.submit_nowait(page(0))
+    await until(lambda: client.stats().in_flight)
+    futures = [client.submit_nowait(page(n)) for n in range(1, 251)]
+    assert client.stats().failures == {"DroppedError": 150}
+    assert [future.done() for future in futures] == [True] * 150 + [False] * 100
+    flushing = asyncio.ensure_future(client.flush())
+    await asyncio.sleep(0.05)
+    futures += [client.submit_nowait(page(n)) for n in range(251, 261)]
+    assert [future.done() for future in futures] == [True] * 160 + [False] * 100
+    collector.faults.clear()
+    collector.sever()
+    await flushing
+    assert first.done()
+    await client.flush()
+    assert all([(await client.outcome(future)).ok for future in futures[160:]])
+    names = [PageEvent.parse(event.event_bytes).event_name for event in collector.stored]
+    assert len(names) == 101
+    # What waited longest has been divided for it, yet went out in few requests.
+    assert client.stats().requests < 15
+    await client.close()
+
+
 async def test_dropped_events_of_a_list(connect: Connect, collector: Collector) -> None:
     blocked(collector)
     client = connect(queue_events=2, overflow="drop_newest", batch_events=1)

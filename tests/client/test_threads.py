@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -11,8 +14,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from raccoon_runtime import ClosedError, QueueFull, SyncAckFuture, UsageError
-from raccoon_runtime.collector import Answered, Close, Collector, Delay
+from raccoon_runtime import ClosedError, QueueFull, SyncAckFuture, Undelivered, UsageError
+from raccoon_runtime.collector import Answered, Close, Collector, Delay, NoAnswer
 from raccoon_runtime.delivery import Delivery
 
 from generated import EventClient, PageEvent
@@ -132,6 +135,45 @@ def test_a_close_in_the_middle_of_everything(collector: Collector) -> None:
         assert stats.delivered == stats.accepted == sum(stored(collector).values())
         assert all(future.result(0).ok for future in accepted)
     assert "raccoon-client" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_close_while_the_oldest_are_dropped(collector: Collector) -> None:
+    """Each event fails once: either it was dropped, or the close gives it up."""
+    collector.faults.add(NoAnswer())
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(15):
+            letters: list[Undelivered] = []
+            client = EventClient.connect(
+                collector.ws_url,
+                queue_events=50,
+                batch_events=10,
+                overflow="drop_oldest",
+                on_failure=letters.append,
+            )
+            accepted: list[SyncAckFuture] = []
+
+            def submit(
+                me: int,
+                client: EventClient = client,
+                accepted: list[SyncAckFuture] = accepted,
+            ) -> None:
+                with contextlib.suppress(ClosedError):
+                    for number in itertools.count():
+                        event = PageEvent(event_name=f"{me}-{number}")
+                        accepted.append(client.submit_nowait(event))
+
+            closing = threading.Timer(0.02, client.close, kwargs={"timeout": 0.0})
+            closing.start()
+            in_threads(submit, 3)
+            closing.join()
+            stats = client.stats()
+            assert (stats.pending, stats.failed) == (0, stats.accepted)
+            assert len(accepted) == stats.accepted
+            assert all(future.done() for future in accepted)
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_iterators_are_made_while_acks_come(collector: Collector) -> None:

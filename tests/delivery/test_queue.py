@@ -97,10 +97,39 @@ class QueueAgainstModel(RuleBasedStateMachine):
         self.failed += len(frames)
 
     @rule()
+    def drop_oldest(self) -> None:
+        """One event, the first of those that are not on their way."""
+        if self.closed:
+            with pytest.raises(ClosedError):
+                self.queue.drop_oldest()
+            return
+        waiting = self._waiting()
+        found = self.queue.drop_oldest()
+        assert (found is None) is (not waiting)
+        if found is None:
+            return
+        whole, (oldest, *rest) = found
+        assert whole.leaves() == [oldest, *rest]
+        assert [part.count for part in rest] == sorted(part.count for part in rest)
+        place, frame = self.pending.pop(waiting[0])
+        assert place[0].find(place[1]) == (oldest, 0)
+        assert oldest.frames == [frame]
+        self.queue.done(oldest, DroppedError())
+        self.failed += 1
+
+    def _waiting(self) -> list[tuple[int, int]]:
+        """The keys of those that are not on their way."""
+        return [
+            key
+            for key, (place, _) in self.pending.items()
+            if place[0].find(place[1])[0] not in self.out
+        ]
+
+    @rule()
     def take(self) -> None:
         batch = self.queue.take()
         if batch is None:
-            assert all(place[0].sent_time for place, _ in self.pending.values())
+            assert not self._waiting()
             return
         assert 1 <= batch.count <= BATCH_EVENTS
         assert batch.count == 1 or batch.size <= BATCH_BYTES

@@ -183,10 +183,12 @@ class SpoolAgainstModel(RuleBasedStateMachine):
 
     @rule()
     def drop_oldest(self) -> None:
-        batch = self.life.queue.drop_oldest()
-        if batch is not None:
-            self.owed -= self.numbers_of(batch)
-            self.life.queue.done(batch, DroppedError())
+        found = self.life.queue.drop_oldest()
+        if found is not None:
+            oldest = found[1][0]
+            assert oldest.count == 1
+            self.owed -= self.numbers_of(oldest)
+            self.life.queue.done(oldest, DroppedError())
 
     @rule(sizes=SIZES)
     def another_process_leaves_something(self, sizes: list[int]) -> None:

@@ -155,8 +155,11 @@ class Delivery:
     def _dropped(self, frame: bytes) -> Place:
         """Make room as the policy says, or drop the event itself."""
         if self._options.overflow == "drop_oldest":
-            while (oldest := self._queue.drop_oldest()) is not None:
-                self._settled(oldest, DroppedError(req_guid=oldest.req_guid))
+            while (found := self._queue.drop_oldest()) is not None:
+                whole, parts = found
+                if whole is not parts[0]:
+                    self._flushes.divided(whole, parts)
+                self._settled(parts[0], DroppedError(req_guid=parts[0].req_guid))
                 if (place := self._queue.put(frame)) is not None:
                     return place
         batch = Batch(self._wire)

@@ -58,7 +58,7 @@ class Flush:
     def divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
         if batch in self.left:
             self.left.remove(batch)
-            self.left.update(parts)
+            self._add(parts)
 
 
 class Flushes:
@@ -91,9 +91,8 @@ class Flushes:
         self._tell(lambda flush: flush.sought(last))
 
     def divided(self, batch: Batch, parts: tuple[Batch, ...]) -> None:
-        """Hear, in the loop, what a batch was split into."""
-        for flush in self._waiting:
-            flush.divided(batch, parts)
+        """Hear what a batch was split into."""
+        self._tell(lambda flush: flush.divided(batch, parts))
 
     def _tell(self, tell: Callable[[Flush], None]) -> None:
         if self._waiting:

@@ -195,10 +195,31 @@ class Queue:
             self._failures[type(error).__name__] += batch.count
             batch.settle(error)
 
-    def drop_oldest(self) -> Batch | None:
-        """Take the oldest batch out of the queue and return it; None when all are on their way."""
+    def drop_oldest(self) -> tuple[Batch, tuple[Batch, ...]] | None:
+        """Take the oldest event out, to be settled; None when all are on their way.
+
+        Returns the oldest batch, and its parts: the first holds that event alone, the others wait
+        on.
+        """
         with self._lock:
-            return self._pop()
+            if self._closed:
+                raise ClosedError("the client is closed")
+            waiting = self._to_drop()
+            if not waiting:
+                return None
+            batch = waiting.popleft()
+            if batch is self._gathering:
+                self._gathering = None
+            parts: tuple[Batch, ...] = (batch,)
+            if batch.count > 1:
+                parts = self._divide(batch, _first_alone(batch.count))
+                waiting.extendleft(reversed(parts[1:]))
+            # Now, for whoever closes the client settles all that is there.
+            del self._live[parts[0]]
+            return batch, parts
+
+    def _to_drop(self) -> deque[Batch]:
+        return self._batches
 
     # --- out --------------------------------------------------------------------------
 
@@ -256,7 +277,7 @@ class Queue:
             wake()
 
     def _settle(self, batch: Batch, outcome: Ack | SendError) -> list[Waker]:
-        del self._live[batch]
+        self._live.pop(batch, None)
         if isinstance(outcome, Ack):
             self._delivered += batch.count
         else:
@@ -347,3 +368,14 @@ class Queue:
             wakers, self._rooms = list(self._rooms), {}
         for wake in wakers:
             wake()
+
+
+def _first_alone(count: int) -> list[range]:
+    """Divide so many events: the first, and parts that double in size, so that dropping them one
+    by one divides each event a few times only.
+    """
+    cuts = [count]
+    while cuts[-1] > 1:
+        cuts.append(cuts[-1] // 2)
+    cuts.append(0)
+    return [range(start, end) for end, start in itertools.pairwise(cuts)][::-1]

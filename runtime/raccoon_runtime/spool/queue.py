@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from ..delivery.batch import Batch, Waker
@@ -50,10 +51,9 @@ class SpooledQueue(KeptQueue):
                 return
         waker()
 
-    def drop_oldest(self) -> Batch | None:
-        """Take the oldest batch out of what there is too much of: on the disk, or before it."""
-        with self._lock:
-            return self._pop_ready() if self._disk_full else self._pop()
+    def _to_drop(self) -> deque[Batch]:
+        # What there is too much of: on the disk, or before it.
+        return self._ready if self._disk_full else self._batches
 
     # --- out --------------------------------------------------------------------------
 
