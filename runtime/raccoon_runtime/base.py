@@ -34,6 +34,7 @@ from .errors import (
 from .event import Event
 from .message import Message
 from .options import ClientKeywords, ClientOptions, ConnectKeywords, build, split
+from .seconds import seconds
 from .serializers import Serializer
 from .signals import TERM, SignalCloser
 from .transports import Transport, transport_for
@@ -259,12 +260,7 @@ class BaseClient(EventMethods[R]):
 
     def _wait_of(self, timeout: float | None) -> float:
         """Return how long to wait; a timeout of None is the client's."""
-        given: object = timeout
-        if timeout is None:
-            return self._options.timeout
-        if isinstance(given, bool) or not isinstance(given, (int, float)):
-            raise TypeError(f"timeout is a number of seconds, not {_named(type(given))}")
-        return timeout
+        return self._options.timeout if timeout is None else seconds(timeout)
 
 
 def _read(

@@ -16,6 +16,7 @@ from .delivery.future import overdue
 from .delivery.queue import Place
 from .envelope import Ack
 from .errors import QueueFull
+from .seconds import seconds
 
 __all__ = ["AsyncClient", "EventMethods"]
 
@@ -100,18 +101,21 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
     async def flush(self, timeout: float | None = None) -> None:
         """Wait until what was accepted so far has its outcome.
 
-        SendTimeoutError when `timeout` seconds pass first.
+        SendTimeoutError when `timeout` seconds pass first; None waits as long as it takes.
         """
-        await self._bound().flush(timeout)
+        wait = seconds(timeout)
+        await self._bound().flush(wait)
 
-    async def close(self, timeout: float = CLOSE_TIMEOUT) -> list[Undelivered]:
+    async def close(self, timeout: float | None = CLOSE_TIMEOUT) -> list[Undelivered]:
         """Accept nothing more, wait for what is pending, and close the connection.
 
-        Gives back what was not acknowledged within `timeout` seconds.
+        Gives back what was not acknowledged within `timeout` seconds; None waits as long as it
+        takes.
         """
+        wait = seconds(timeout)
         delivery = self._bound()
         self._closed_now()
-        return await delivery.close(timeout)
+        return await delivery.close(wait)
 
     def close_on_signals(self, *signals: int) -> None:
         """Close the client when one of these signals comes (SIGTERM if none is given), then go on.

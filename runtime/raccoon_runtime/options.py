@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from .errors import ConfigError
 from .headers import Headers, checked
 from .retry import Retry
+from .seconds import bounded
 from .serializers import JSON, PROTO, JsonSerializer, ProtoSerializer, Serializer, serializer_named
 from .wires import JSON_WIRE, PROTO_WIRE, Wire
 
@@ -57,6 +58,11 @@ def _number(least: float, *, above: bool = False, none: bool = False) -> Check:
         return value
 
     return check
+
+
+def _wait(least: float, *, above: bool = False) -> Check:
+    number = _number(least, above=above)
+    return lambda name, value: bounded(number(name, value))
 
 
 def _count(least: int, *, none: bool = False) -> Check:
@@ -168,17 +174,17 @@ class ClientOptions(_Options):
     """What a client can be told besides its transport's. Times are in seconds, sizes in bytes."""
 
     serializer: Serializer = field(default=PROTO, metadata=_by(_serializer))
-    timeout: float = field(default=30.0, metadata=_by(_number(0, above=True)))
+    timeout: float = field(default=30.0, metadata=_by(_wait(0, above=True)))
     retry_count: int | None = field(default=None, metadata=_by(_count(0, none=True)))
     retry_wait: float = field(default=0.25, metadata=_by(_number(0)))
     retry_max_wait: float = field(default=30.0, metadata=_by(_number(0)))
     retry_budget: float | None = field(default=None, metadata=_by(_number(0, none=True)))
     queue_events: int = field(default=10_000, metadata=_by(_count(1)))
     queue_bytes: int = field(default=64 << 20, metadata=_by(_count(1)))
-    room_timeout: float = field(default=5.0, metadata=_by(_number(0)))
+    room_timeout: float = field(default=5.0, metadata=_by(_wait(0)))
     batch_events: int = field(default=100, metadata=_by(_count(1)))
     batch_bytes: int | None = field(default=None, metadata=_by(_count(1, none=True)))
-    linger: float = field(default=0.0, metadata=_by(_number(0)))
+    linger: float = field(default=0.0, metadata=_by(_wait(0)))
     overflow: Literal["wait", "drop_oldest", "drop_newest"] = field(
         default="wait", metadata=_by(_one_of("wait", "drop_oldest", "drop_newest"))
     )

@@ -21,6 +21,7 @@ from .envelope import Ack
 from .errors import QueueFull, UsageError
 from .loop_thread import LoopThread, result_of
 from .options import ClientKeywords
+from .seconds import seconds
 from .transports import Transport
 
 _GRACE = 12.0  # seconds beyond its own time that a close may take: goodbyes, and a disk at work
@@ -114,17 +115,20 @@ class SyncClient(BaseClient[Ack]):
     def flush(self, timeout: float | None = None) -> None:
         """Wait until what was accepted so far has its outcome.
 
-        SendTimeoutError when `timeout` seconds pass first.
+        SendTimeoutError when `timeout` seconds pass first; None waits as long as it takes.
         """
+        wait = seconds(timeout)
         delivery, thread = self._waited_for(), self._thread
         if thread is not None:
-            thread.run(partial(delivery.flush, timeout, SyncAckFuture))
+            thread.run(partial(delivery.flush, wait, SyncAckFuture))
 
-    def close(self, timeout: float = CLOSE_TIMEOUT) -> list[Undelivered]:
+    def close(self, timeout: float | None = CLOSE_TIMEOUT) -> list[Undelivered]:
         """Accept nothing more, wait for what is pending, and close the connection.
 
-        Gives back what was not acknowledged within `timeout` seconds.
+        Gives back what was not acknowledged within `timeout` seconds; None waits as long as it
+        takes.
         """
+        wait = seconds(timeout)
         delivery = self._living()
         _check_waiting(delivery)
         with process.lock():
@@ -133,13 +137,13 @@ class SyncClient(BaseClient[Ack]):
         if thread is None:
             delivery.close_unused()
             return []
-        close = partial(delivery.close, timeout)
+        close = partial(delivery.close, wait)
         if _is_interrupted(delivery):
             thread.begin_last(close)
             told = "close() came in the middle of another call, and goes on behind it"
             self._options.logger.warning(told)
             return []
-        return thread.run_last(close, max(timeout, 0.0) + _GRACE) or []
+        return thread.run_last(close, max(wait, 0.0) + _GRACE) or []
 
     def close_on_signals(self, *signals: int) -> None:
         """Close the client when one of these signals comes (SIGTERM if none is given), then go on.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+
 import pytest
 from raccoon_runtime import (
     JSON,
@@ -14,7 +17,7 @@ from raccoon_runtime import (
     PublishError,
     SerializationError,
 )
-from raccoon_runtime.collector import Answered, Collector, NoAnswer, Unpublishable
+from raccoon_runtime.collector import Answered, Collector, Delay, NoAnswer, Unpublishable
 
 from generated import ClickEvent, Context, PageEvent, SearchEvent
 
@@ -222,6 +225,49 @@ async def test_a_timeout_that_is_no_number(connect: Connect, timeout: object) ->
             await client.send([PageEvent(event_name="x")], timeout=timeout)
         with pytest.raises(TypeError, match="timeout is a number of seconds"):
             await client.send_page_event(event_name="x", timeout=timeout)
+        with pytest.raises(TypeError, match="timeout is a number of seconds"):
+            await client.flush(timeout)
+        with pytest.raises(TypeError, match="timeout is a number of seconds"):
+            await client.close(timeout)
+        # Nothing came of all that.
+        assert client.stats().accepted == 0
+        assert (await client.send_page_event(event_name="x")).ok
+
+
+async def test_a_timeout_that_is_no_time(connect: Connect) -> None:
+    async with connect() as client:
+        for call in (
+            lambda: client.send([PageEvent(event_name="x")], timeout=math.nan),
+            lambda: client.send_page_event(event_name="x", timeout=math.nan),
+            lambda: client.flush(math.nan),
+            lambda: client.close(math.nan),
+        ):
+            with pytest.raises(ValueError, match="not NaN"):
+                await call()
+        assert client.stats().accepted == 0
+        assert (await client.send_page_event(event_name="x")).ok
+
+
+@pytest.mark.parametrize("timeout", [1e10, 1e308, math.inf, None])
+async def test_a_timeout_longer_than_any_wait(
+    connect: Connect, collector: Collector, timeout: float | None
+) -> None:
+    collector.faults.add(Delay(0.1))
+    options = {} if timeout is None else {"timeout": timeout, "room_timeout": timeout}
+    client = connect(queue_events=1, **options)
+    assert (await client.send([PageEvent(event_name="x")] * 2, timeout=timeout)).pop().ok
+    assert (await client.send_page_event(event_name="x", timeout=timeout)).ok
+    assert (await client.send_page_event(event_name="x")).ok
+    future = await client.submit(PageEvent(event_name="x"))
+    if client.is_sync:
+        assert (await asyncio.to_thread(future.result, timeout)).ok
+    else:
+        assert (await future if timeout is None else await future.within(timeout)).ok
+    client.submit_nowait(PageEvent(event_name="x"))
+    await client.flush(timeout)
+    client.submit_nowait(PageEvent(event_name="x"))
+    assert await client.close(timeout) == []
+    assert client.stats().delivered == 7
 
 
 async def test_an_option_that_does_not_exist(connect: Connect) -> None:

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Literal
 
 import pytest
-from raccoon_runtime import (
-    JSON,
-    JSON_PROTO_NAMES,
-    JSON_WIRE,
-    PROTO,
-    PROTO_WIRE,
-    ConfigError,
-    NullTransport,
-)
+from raccoon_runtime import ConfigError, NullTransport
 from raccoon_runtime.collector import Answered, Collector
-from raccoon_runtime.options import TransportOptions
 
 from generated import AsyncEventClient, EventClient, PageEvent
 
@@ -87,9 +77,6 @@ def test_an_address_where_a_transport_belongs(kind: Kind) -> None:
         ("overflow", "drop"),
         ("on_failure", "log"),
         ("serializer", "xml"),
-        ("wire", "xml"),
-        ("wire", JSON_PROTO_NAMES),
-        ("wire", ["json"]),
         ("headers", {"X": "a\nb"}),
         ("client_name", "with space"),
         ("logger", "name"),
@@ -100,16 +87,6 @@ def test_an_option_that_is_wrong_is_named(kind: Kind, option: str, value: object
     with pytest.raises(ConfigError, match=f"^{option}") as told:
         kind.connect("ws://localhost", **{option: value})  # type: ignore[arg-type]  # likewise
     assert told.value.argument == option
-
-
-@KINDS
-@pytest.mark.parametrize("name", ["PROTO", "JSON"])
-def test_a_wire_by_its_names(kind: Kind, name: Literal["PROTO", "JSON"]) -> None:
-    """As it is written in the documents: what is a serializer's name is a wire's too."""
-    serializer, wire = {"PROTO": (PROTO, PROTO_WIRE), "JSON": (JSON, JSON_WIRE)}[name]
-    for given in (name, name.lower(), serializer, wire):
-        assert f"wire={wire}" in repr(TransportOptions(wire=given))  # type: ignore[arg-type]  # as connect() takes it
-    assert kind.connect("null://", wire=serializer, serializer=serializer).stats().accepted == 0
 
 
 async def test_null_answers_itself(connect: Connect) -> None:

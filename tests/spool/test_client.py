@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 import threading
 from collections import Counter
@@ -105,6 +106,30 @@ async def test_a_batch_that_lingers_goes_out_when_its_time_is_up(
         futures = [client.submit_nowait(event(number)) for number in range(3)]
         acks = [await future.within(10) for future in futures]
     assert len({ack.req_guid for ack in acks}) == 1
+
+
+@pytest.mark.parametrize("patience", [math.inf, 1e10])
+async def test_options_longer_than_any_wait(
+    collector: Collector, directory: Path, patience: float
+) -> None:
+    """What lingers for ever goes out when it is flushed, or when there is enough of it."""
+    async with make(
+        collector.ws_url, directory, linger=patience, room_timeout=patience, batch_events=3
+    ) as client:
+        first = client.submit_nowait(event(0))
+        await asyncio.sleep(0.1)
+        assert not first.done()
+        await client.flush(10)
+        assert first.done()
+        for future in [client.submit_nowait(event(number)) for number in range(1, 4)]:
+            assert (await future.within(10)).ok
+
+    def submit() -> None:
+        options = {**OPTIONS, "spool": directory / "sync", "room_timeout": patience}
+        with EventClient.connect(collector.ws_url, **options) as client:
+            assert client.submit(event(4)).result(10).ok
+
+    await asyncio.to_thread(submit)
 
 
 async def test_a_flush_does_not_wait_for_company(collector: Collector, directory: Path) -> None:

@@ -6,6 +6,7 @@ accept ─▶ Queue ─▶ Window ─▶ Dispatcher ─▶ transport ─▶ Disp
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -187,7 +188,7 @@ class Delivery:
         if self._spool is not None:
             kept = threading.Event()
             self._queue.when_kept(place, kept.set)
-            if not kept.wait(max(seconds, 0.0)):
+            if not kept.wait(None if seconds == math.inf else max(seconds, 0.0)):
                 return False
             _check_kept(place)
         return True
@@ -221,7 +222,7 @@ class Delivery:
         )
 
     async def flush(
-        self, timeout: float | None, kind: type[AckFuture] | type[SyncAckFuture] = AckFuture
+        self, timeout: float, kind: type[AckFuture] | type[SyncAckFuture] = AckFuture
     ) -> None:
         """Wait until what was accepted so far, and what was in the spool, has its outcome.
 
@@ -230,14 +231,14 @@ class Delivery:
         began = time.monotonic()
         if not await self._adopted(timeout):
             raise SendTimeoutError(f"{timeout:g} s, and the spool's disk is still at work")
-        left = None if timeout is None else timeout - (time.monotonic() - began)
+        left = timeout - (time.monotonic() - began)
         with self._flushes.another() as flush:
             flush.wait_for(self._queue.mark())
             self._window.wake_all()
             if not await came(flush.done, left):
-                raise self._overdue(flush, timeout or 0.0, kind)
+                raise self._overdue(flush, timeout, kind)
 
-    async def _adopted(self, timeout: float | None) -> bool:
+    async def _adopted(self, timeout: float) -> bool:
         """Wait until the spool has taken over what earlier processes left; whether it has."""
         if self._spool is None or self._spool.has_adopted:
             return True

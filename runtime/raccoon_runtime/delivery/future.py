@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from ..envelope import Ack
 from ..errors import SendError, SendTimeoutError, UsageError
+from ..seconds import LONGEST
 
 if TYPE_CHECKING:
     from .batch import Batch, Waker
@@ -107,7 +108,7 @@ class AckFuture(BaseAckFuture):
             loop = asyncio.get_running_loop()
             waiter: asyncio.Future[bool] = loop.create_future()
             self._when_done(partial(wake, loop, waiter))
-            if seconds == math.inf:
+            if seconds > LONGEST:
                 await waiter
             elif self._handle.is_on(loop):
                 tick = self._handle.wheel.put(waiter, seconds, loop)
@@ -154,7 +155,7 @@ class SyncAckFuture(BaseAckFuture):
             came = threading.Lock()
             came.acquire()
             self._when_done(came.release)
-            came.acquire(timeout=-1 if seconds == math.inf else max(seconds, 0.0))
+            came.acquire(timeout=-1 if seconds > LONGEST else max(seconds, 0.0))
         return self.done()
 
     def add_done_callback(self, callback: Callable[[Self], object]) -> None:
@@ -191,7 +192,7 @@ def resolve(waiter: asyncio.Future[bool], came: bool = True) -> None:
         waiter.set_result(came)
 
 
-async def came(future: asyncio.Future[bool], seconds: float | None) -> bool:
+async def came(future: asyncio.Future[bool], seconds: float) -> bool:
     """Wait for a future that stays as it is; whether it was done before the time was up."""
-    await asyncio.wait([future], timeout=seconds)
+    await asyncio.wait([future], timeout=None if seconds > LONGEST else seconds)
     return future.done()

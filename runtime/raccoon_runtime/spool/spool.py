@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -112,7 +113,10 @@ class Spool:
         if self._troubled:
             most = min(_CALM, _CALM if most is None else most)
         with self._changed:
-            self._changed.wait_for(lambda: self._woken or self._nudged or self._ending, most)
+            self._changed.wait_for(
+                lambda: self._woken or self._nudged or self._ending,
+                None if most == math.inf else most,
+            )
             if self._nudged and not (self._woken or self._ending):
                 self._changed.wait_for(lambda: self._woken or self._ending, _COMPANY)
             self._woken = self._nudged = False
