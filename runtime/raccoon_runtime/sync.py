@@ -24,7 +24,7 @@ from .options import ClientKeywords
 from .seconds import seconds
 from .transports import Transport
 
-_GRACE = 12.0  # seconds beyond its own time that a close may take: goodbyes, and a disk at work
+_GRACE = 17.0  # seconds beyond its own time that a close may take: goodbyes, a disk, callbacks
 _STUCK = 1.0  # seconds for which no other thread holds a lock of ours
 
 
@@ -137,7 +137,8 @@ class SyncClient(BaseClient[Ack]):
         if thread is None:
             delivery.close_unused()
             return []
-        close = partial(delivery.close, wait)
+        in_callback = delivery.handle.callbacks.here()
+        close = partial(delivery.close, wait, in_callback=in_callback)
         if _is_interrupted(delivery):
             thread.begin_last(close)
             told = "close() came in the middle of another call, and goes on behind it"

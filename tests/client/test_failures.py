@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from raccoon_runtime import JSON, PROTO, Event, RejectedError, SendError, Serializer, Undelivered
-from raccoon_runtime.collector import Answered, Collector
+from raccoon_runtime.collector import Answered, Collector, NoAnswer
 
 from generated import ClickEvent, PageEvent
 from tests.waiting import until
@@ -98,6 +98,75 @@ async def test_an_exception_in_a_callback_harms_nothing(
         assert (await client.send_page_event(event_name="x")).ok
     assert "a callback failed" in caplog.text
     assert "LookupError: in the callback" in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+async def test_what_ends_a_thread_ends_no_callbacks(
+    connect: Connect,
+    collector: Collector,
+    caplog: pytest.LogCaptureFixture,
+    error: type[BaseException],
+) -> None:
+    collector.faults.add(Answered())
+    dead = Dead()
+
+    def give_up(letter: Undelivered) -> None:
+        dead(letter)
+        raise error("in the callback")
+
+    async with connect(on_failure=give_up, batch_events=1) as client:
+        for number in range(5):
+            client.submit_nowait(PageEvent(event_name=str(number)))
+        await until(lambda: len(dead.letters) == 5)
+    assert caplog.text.count(f"{error.__name__}: in the callback") == 5
+    assert "still running" not in caplog.text
+
+
+async def test_dead_letters_are_bounded_like_the_queue(
+    connect: Connect, collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While on_failure holds one, as many wait as may be pending; what is more is counted."""
+    collector.faults.add(NoAnswer())
+    go_on, dead = threading.Event(), Dead()
+
+    def hold(letter: Undelivered) -> None:
+        dead(letter)
+        go_on.wait(20)
+
+    client = connect(queue_events=10, overflow="drop_newest", on_failure=hold)
+    for number in range(11):
+        client.submit_nowait(PageEvent(event_name=str(number)))
+    await until(lambda: dead.letters)
+    for number in range(11, 100):
+        client.submit_nowait(PageEvent(event_name=str(number)))
+    stats = client.stats()
+    assert (stats.pending, stats.failed, stats.letters_dropped) == (10, 90, 90 - 11)
+    assert caplog.text.count("on_failure is too slow") == 1
+    go_on.set()
+    await until(lambda: len(dead.letters) == 11)
+    for number in range(5):
+        client.submit_nowait(PageEvent(event_name=str(number)))
+    await until(lambda: len(dead.letters) == 16)
+    assert client.stats().letters_dropped == 90 - 11
+    assert len(await client.close(0)) == 10
+
+
+async def test_what_close_gives_back_is_a_dead_letter_before_it_returns(
+    connect: Connect, collector: Collector, tmp_path: Path
+) -> None:
+    """However long its time has been over, and however many still wait for on_failure."""
+    collector.faults.add(NoAnswer())
+    kept = tmp_path / "letters"
+
+    def keep(letter: Undelivered) -> None:
+        with open(kept, "a", encoding="utf-8") as file:
+            file.write(f"{letter.error.summary}\n")
+
+    client = connect(queue_events=2000, on_failure=keep)
+    for number in range(2000):
+        client.submit_nowait(PageEvent(event_name=str(number)))
+    assert len(await client.close(0)) == 2000
+    assert len(kept.read_text().splitlines()) == 2000
 
 
 async def test_a_slow_callback_holds_up_nothing(connect: Connect, collector: Collector) -> None:

@@ -266,7 +266,9 @@ def test_its_own_thread_may_submit_without_waiting(collector: Collector) -> None
     assert futures[0].result().ok
 
 
-def test_callbacks_may_wait_for_the_client(collector: Collector) -> None:
+def test_callbacks_may_wait_for_the_client(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
     """They have a thread of their own; the close that they call does not wait for themselves."""
     collector.faults.add(Answered(times=1))
     done = threading.Event()
@@ -274,13 +276,14 @@ def test_callbacks_may_wait_for_the_client(collector: Collector) -> None:
     def on_failure(letter: object) -> None:
         client.send_page_event(event_name="from the callback")
         client.flush()
-        client.close(timeout=0.2)
+        client.close()
         done.set()
 
     client = EventClient.connect(collector.ws_url, on_failure=on_failure)
     client.submit(PageEvent(event_name="x"))
     assert done.wait(20)
     assert stored(collector)["from the callback"] == 1
+    assert "still running" not in caplog.text
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])

@@ -24,6 +24,7 @@ def stats(accepted: int, delivered: int, failed: int = 0, **more: Any) -> Stats:
         "connections": 1,
         "possible_duplicates": 0,
         "acks_dropped": 0,
+        "letters_dropped": 0,
         "failures": {"PublishError": failed} if failed else {},
         "latency": Latency(),
     }

@@ -18,11 +18,16 @@ class Callbacks:
         self._lock = threading.Lock()
         self._waiting: deque[Callable[[], object]] = deque()
         self._running = False
+        self._thread: int | None = None
 
     @property
     def busy(self) -> bool:
         """Whether something is running, or waits to."""
         return self._running
+
+    def here(self) -> bool:
+        """Whether one of them runs this very code."""
+        return self._running and self._thread == threading.get_ident()
 
     def run(self, callback: Callable[[], object]) -> None:
         """Have it called soon. An exception in it is logged."""
@@ -37,6 +42,7 @@ class Callbacks:
             self._work()
 
     def _work(self) -> None:
+        self._thread = threading.get_ident()
         while True:
             with self._lock:
                 if not self._waiting:
@@ -45,5 +51,5 @@ class Callbacks:
                 callback = self._waiting.popleft()
             try:
                 callback()
-            except Exception:
+            except BaseException:  # SystemExit too, which would end the thread and not the process
                 self._log.exception("a callback failed")

@@ -27,6 +27,7 @@ from .dispatcher import Dispatcher
 from .flush import Flush, Flushes
 from .future import AckFuture, SyncAckFuture, came, wake
 from .handle import LoopHandle
+from .letters import DeadLetters
 from .notices import Notices
 from .queue import Bounds, Place, Queue
 from .room import put_in_turn, put_in_turn_for_thread
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", AckFuture, SyncAckFuture)
 S = TypeVar("S", AckStream, SyncAckStream)
 
-_CLOSING = 5.0  # what a transport gets to say goodbye, in seconds
+_CLOSING = 5.0  # what a transport gets to say goodbye, a disk and callbacks to end, in seconds
 
 
 class Delivery:
@@ -63,7 +64,9 @@ class Delivery:
         self._streams = Streams(self._counters)
         self._flushes = Flushes(self.handle)
         self._closing: asyncio.Task[None] | None = None
+        self._awaits_callbacks = True
         self._left: list[Undelivered] = []
+        self._letters: DeadLetters | None = None
         self._watch: telemetry.Watch | None = None
         self._tracing: telemetry.Tracing | None = None
         self._spool: Spool | None = None
@@ -85,6 +88,10 @@ class Delivery:
     def _make_queue(self) -> Queue:
         options = self._options
         bounds = _bounds(self.transport, options)
+        if options.on_failure is not None:
+            self._letters = DeadLetters(
+                options.on_failure, self.handle.callbacks, bounds, self._counters, self.logger
+            )
         if options.spool is None:
             return Queue(bounds, self._wire, self.handle, self._signal)
         # Here, for most clients have none, and SQLite takes its time to be imported.
@@ -218,6 +225,7 @@ class Delivery:
             connections=self.transport.connections,
             possible_duplicates=counted.possible_duplicates,
             acks_dropped=counted.acks_dropped,
+            letters_dropped=counted.letters_dropped,
             latency=counted.latency.latency(),
         )
 
@@ -259,12 +267,13 @@ class Delivery:
         )
         return error
 
-    async def close(self, timeout: float) -> list[Undelivered]:
+    async def close(self, timeout: float, *, in_callback: bool = False) -> list[Undelivered]:
         """Accept nothing more, wait for what is pending, end, and return what got no ack.
 
         What lies in a spool stays there, and is not returned. A cancellation ends the wait, not the
-        closing; the next who calls is given what is left.
+        closing; the next who calls is given what is left. A callback that closes is not waited for.
         """
+        self._awaits_callbacks &= not in_callback
         closing = self._begin_close(timeout)
         await asyncio.wait([closing])
         if not closing.cancelled():
@@ -341,10 +350,11 @@ class Delivery:
         except asyncio.TimeoutError:
             told = "%s did not close in time"
             self.logger.warning(told, self.transport.address)
-        await self._callbacks_done(max(end - time.monotonic(), 0.0))
+        # What was just given up is given to on_failure now.
+        await self._callbacks_done(max(end - time.monotonic(), _CLOSING))
 
     async def _callbacks_done(self, patience: float) -> None:
-        if self.handle.callbacks.busy:
+        if self._awaits_callbacks and self.handle.callbacks.busy:
             loop = asyncio.get_running_loop()
             last: asyncio.Future[bool] = loop.create_future()
             self.handle.callbacks.run(partial(wake, loop, last))
@@ -385,9 +395,9 @@ class Delivery:
         self._flushes.settled(batch)
 
     def _bury(self, batch: Batch, error: SendError) -> None:
-        if self._options.on_failure is not None:
-            for dead in self._undelivered(batch, error):
-                self.handle.callbacks.run(partial(self._options.on_failure, dead))
+        if self._letters is not None:
+            last = isinstance(error, UndeliveredError)
+            self._letters.put(self._undelivered(batch, error), last=last)
 
     def loop_ended(self) -> None:
         """Say what is lost when the loop ends without a close, rather than leave it in limbo."""

@@ -26,8 +26,8 @@ class Stats:
     `oldest` the age of the oldest in seconds; `in_flight`, `requests` (every attempt), `retries`
     and `connections` count themselves; `possible_duplicates` were acknowledged after an earlier
     attempt that may have been published too; `failures` counts failed events by the name of their
-    error; `acks_dropped` what `acks()` had no room for; `spooled` of the pending events lie in the
-    spool.
+    error; `acks_dropped` what `acks()` had no room for, `letters_dropped` what `on_failure` was too
+    slow for; `spooled` of the pending events lie in the spool.
     """
 
     accepted: int
@@ -42,6 +42,7 @@ class Stats:
     connections: int
     possible_duplicates: int
     acks_dropped: int
+    letters_dropped: int = 0
     spooled: int = 0
     failures: Mapping[str, int]
     latency: Latency
@@ -89,4 +90,5 @@ class Counters:
     retries: int = 0
     possible_duplicates: int = 0
     acks_dropped: int = 0
+    letters_dropped: int = 0
     latency: Histogram = field(default_factory=Histogram)
