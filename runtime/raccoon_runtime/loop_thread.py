@@ -56,12 +56,6 @@ class LoopThread:
         """Run a coroutine there and return what it gives; None when the thread ends before."""
         return result_of(self._begin(make), None)
 
-    def run_last(self, make: Callable[[], Coroutine[Any, Any, T]], patience: float) -> T | None:
-        """Likewise, and end with it; None also when that takes longer than `patience` seconds."""
-        result = result_of(self.begin_last(make), patience)
-        self.join(patience)
-        return result
-
     def begin_last(
         self, make: Callable[[], Coroutine[Any, Any, T]]
     ) -> concurrent.futures.Future[T]:

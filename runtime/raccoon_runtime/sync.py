@@ -144,7 +144,15 @@ class SyncClient(BaseClient[Ack]):
             told = "close() came in the middle of another call, and goes on behind it"
             self._options.logger.warning(told)
             return []
-        return thread.run_last(close, max(wait, 0.0) + _GRACE) or []
+        patience = max(wait, 0.0) + _GRACE
+        closing = thread.begin_last(close)
+        try:
+            left = result_of(closing, patience)
+            thread.join(patience)
+        except BaseException:  # an interrupt of the wait, not of the closing
+            closing.add_done_callback(lambda done: delivery.keep(done.result()))
+            raise
+        return left or delivery.kept_back()
 
     def close_on_signals(self, *signals: int) -> None:
         """Close the client when one of these signals comes (SIGTERM if none is given), then go on.

@@ -82,6 +82,19 @@ async def test_several_get_all(connect: Connect, collector: Collector) -> None:
         assert all(other == first for other in others)
 
 
+async def test_of_several_who_share_one_each_gets_some(
+    connect: Connect, collector: Collector
+) -> None:
+    """None of them is forgotten: not when an ack comes, and not at the end."""
+    client = connect()
+    stream = client.acks()
+    reading = [asyncio.ensure_future(taken(client, stream)) for _ in range(3)]
+    sent = [await client.send_page_event(event_name=str(number)) for number in range(10)]
+    await client.close()
+    got = [ack for read in reading for ack in await asyncio.wait_for(read, 20)]
+    assert sorted(ack.req_guid for ack in got) == sorted(ack.req_guid for ack in sent)
+
+
 async def test_nobody_who_iterates_costs_memory_without_bound(
     connect: Connect, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,10 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raccoon_runtime import JSON, PROTO, Event, RejectedError, SendError, Serializer, Undelivered
-from raccoon_runtime.collector import Answered, Collector, NoAnswer
+from raccoon_runtime import (
+    JSON,
+    PROTO,
+    Event,
+    RejectedError,
+    SendError,
+    SendTimeoutError,
+    Serializer,
+    Undelivered,
+)
+from raccoon_runtime.collector import Answered, Collector, Delay, NoAnswer
 
-from generated import ClickEvent, PageEvent
+from generated import AsyncEventClient, ClickEvent, PageEvent
 from tests.waiting import until
 
 from .conftest import Connect
@@ -220,6 +229,53 @@ async def test_done_callbacks(connect: Connect, collector: Collector) -> None:
     own = "raccoon-callbacks" if client.is_sync else threading.current_thread().name
     assert {thread for _, thread in told[:2]} == {own}
     assert isinstance(bad.exception(), SendError)
+
+
+async def test_done_callbacks_of_a_client_that_no_loop_has_used(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A thread calls them; what one raises is no affair of who submits the next event."""
+    told: list[str] = []
+
+    def fail(done: object) -> None:
+        raise LookupError("in the callback")
+
+    client = AsyncEventClient.connect("ws://127.0.0.1:1", queue_events=1, overflow="drop_oldest")
+
+    def submit() -> None:
+        first = client.submit_nowait(PageEvent(event_name="0"))
+        first.add_done_callback(fail)
+        first.add_done_callback(lambda done: told.append(threading.current_thread().name))
+        client.submit_nowait(PageEvent(event_name="1"))
+
+    await asyncio.to_thread(submit)
+    await until(lambda: told)
+    assert told == ["raccoon-callbacks"]
+    assert "LookupError: in the callback" in caplog.text
+    assert len(await client.close(0)) == 1
+
+
+async def test_the_exception_of_a_future(connect: Connect, collector: Collector) -> None:
+    """Whoever asks a synchronous one waits for it, as for its result."""
+    collector.faults.add(Delay(0.3))
+    collector.faults.add(Answered(type="click"))
+    async with connect(batch_events=1) as client:
+        bad = client.submit_nowait(ClickEvent(element="x"))
+        good = client.submit_nowait(PageEvent(event_name="x"))
+        if not client.is_sync:
+            for future in (good, bad):
+                with pytest.raises(asyncio.InvalidStateError):
+                    future.exception()
+            for future in (good, bad):
+                await future.wait(20)
+            assert isinstance(bad.exception(), RejectedError)
+            assert good.exception() is None
+            return
+        with pytest.raises(SendTimeoutError) as told:
+            await asyncio.to_thread(bad.exception, 0.01)
+        assert told.value.future is bad
+        assert isinstance(await asyncio.to_thread(bad.exception), RejectedError)
+        assert await asyncio.to_thread(good.exception, 20) is None
 
 
 # --- deprecated events ------------------------------------------------------------------

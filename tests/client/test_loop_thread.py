@@ -32,7 +32,8 @@ def begin_as_it_ends() -> concurrent.futures.Future[bool]:
         await anext(iterator)
         return iterator
 
-    assert thread.run_last(leave_open, 20) is not None
+    assert result_of(thread.begin_last(leave_open), 20) is not None
+    thread.join(20)
     return late[0]
 
 

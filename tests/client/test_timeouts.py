@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from raccoon_runtime import PublishError, SendTimeoutError
 from raccoon_runtime.collector import Collector, Delay, NoAnswer, Unpublishable
@@ -55,6 +57,27 @@ async def test_without_one_it_is_the_clients_own(connect: Connect, collector: Co
         with pytest.raises(SendTimeoutError, match=r"0\.05 s"):
             await call()
     assert len(await client.close(timeout=0)) == 5
+
+
+async def test_a_wait_that_is_over_leaves_nothing_behind(
+    connect: Connect, collector: Collector
+) -> None:
+    """Who asks again and again costs no more than who asks once."""
+    collector.faults.add(NoAnswer())
+    client = connect()
+    futures = [client.submit_nowait(EVENTS[number]) for number in range(2)]
+    for _ in range(20):
+        for future in futures:
+            if client.is_sync:
+                assert not future.wait(0)
+            else:
+                assert not await future.wait(0)
+                waiting = asyncio.ensure_future(future)
+                await asyncio.sleep(0)
+                waiting.cancel()
+                await asyncio.wait([waiting])
+    assert [future.place[0].wakers for future in futures] == [[], []]
+    await client.close(timeout=0)
 
 
 async def test_a_timeout_of_0_is_not_none(connect: Connect, collector: Collector) -> None:

@@ -222,6 +222,22 @@ def test_a_second_interrupt_does_not_wait(start: Run) -> None:
     assert "before 200 events were acknowledged" in ended.stderr
 
 
+def test_a_close_that_is_interrupted_goes_on(start: Run) -> None:
+    """What it gives up is handed to whoever closes next."""
+    program = """
+client = EventClient.connect(**QUICK)
+for number in range(200):
+    client.submit_nowait(page(number))
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    client.close(1.0)
+except KeyboardInterrupt:
+    print(len(client.close()), len(client.close()))
+"""
+    ended = start(program, RACCOON_URL=nobody()).finish()
+    assert (ended.returncode, ended.stdout) == (0, "200 0\n"), ended.stderr
+
+
 def test_exit_at_once_is_at_once(start: Run) -> None:
     """`os._exit` ends the process without a word: the recipes say so."""
     ended = start(SYNC + "os._exit(7)", RACCOON_URL=nobody()).finish()

@@ -40,7 +40,7 @@ class _Stream:
         self._counters = counters
         self._lock = threading.Lock()
         self._kept: deque[Ack] = deque(maxlen=KEPT)
-        self._waker: Callable[[], object] | None = None
+        self._wakers: list[Callable[[], object]] = []
         self._ended = False
 
     def put(self, ack: Ack) -> None:
@@ -59,22 +59,25 @@ class _Stream:
 
     def _wake(self) -> None:
         with self._lock:
-            waker, self._waker = self._waker, None
-        if waker is not None:
+            wakers, self._wakers = self._wakers, []
+        for waker in wakers:
             waker()
 
     def _take(self, waker: Callable[[], object]) -> Ack | None:
         with self._lock:
             if self._kept:
                 return self._kept.popleft()
-            self._waker = waker
+            self._wakers.append(waker)
         if self._ended:
             self._wake()
         return None
 
 
 class AckStream(_Stream):
-    """An asynchronous iterator over acks; it stops when the client is closed."""
+    """An asynchronous iterator over acks; it stops when the client is closed.
+
+    Of several tasks that share one, each gets some.
+    """
 
     def __aiter__(self) -> AckStream:
         return self
@@ -93,7 +96,10 @@ class AckStream(_Stream):
 
 
 class SyncAckStream(_Stream):
-    """An iterator over acks that waits for the next; it stops when the client is closed."""
+    """An iterator over acks that waits for the next; it stops when the client is closed.
+
+    Of several threads that share one, each gets some.
+    """
 
     def __iter__(self) -> SyncAckStream:
         return self

@@ -278,8 +278,16 @@ class Delivery:
         await asyncio.wait([closing])
         if not closing.cancelled():
             closing.result()
+        return self.kept_back()
+
+    def kept_back(self) -> list[Undelivered]:
+        """Return what a close gave up and nobody has been given yet."""
         given, self._left = self._left, []
         return given
+
+    def keep(self, left: list[Undelivered]) -> None:
+        """Keep this for the next who closes: who did was interrupted."""
+        self._left += left
 
     def close_later(self, timeout: float, then: Callable[[], object] = lambda: None) -> bool:
         """Have it closed while nobody waits, and `then` called; False when no loop will do it."""

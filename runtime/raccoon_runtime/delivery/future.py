@@ -9,6 +9,7 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +84,19 @@ class BaseAckFuture:
                 return
         waker()
 
+    def _wait_no_more(self, waker: Waker) -> None:
+        """Take back what `_when_done` was told, when the wait is over before the outcome."""
+        with self._handle.lock:
+            batch, index = self.place[0].find(self.place[1])
+            with suppress(ValueError):
+                batch.wakers.remove((index, waker))
+
 
 class AckFuture(BaseAckFuture):
-    """The outcome of an event, to be awaited: `ack = await future`."""
+    """The outcome of an event, to be awaited: `ack = await future`.
+
+    `asyncio.wait` takes tasks only: give it `asyncio.ensure_future(future)`.
+    """
 
     __slots__ = ()
 
@@ -107,27 +118,32 @@ class AckFuture(BaseAckFuture):
         if not self.done():
             loop = asyncio.get_running_loop()
             waiter: asyncio.Future[bool] = loop.create_future()
-            self._when_done(partial(wake, loop, waiter))
-            if seconds > LONGEST:
-                await waiter
-            elif self._handle.is_on(loop):
-                tick = self._handle.wheel.put(waiter, seconds, loop)
-                try:
+            waker = partial(wake, loop, waiter)
+            tick: set[asyncio.Future[bool]] = set()
+            self._when_done(waker)
+            try:
+                if seconds > LONGEST:
                     await waiter
-                finally:
-                    tick.discard(waiter)
-            else:
-                await came(waiter, seconds)
+                elif self._handle.is_on(loop):
+                    tick = self._handle.wheel.put(waiter, seconds, loop)
+                    await waiter
+                else:
+                    await came(waiter, seconds)
+            finally:
+                tick.discard(waiter)
+                if not self.done():
+                    self._wait_no_more(waker)
         return self.done()
 
     def add_done_callback(self, callback: Callable[[Self], object]) -> None:
         """Have the client's event loop call this with the future when there is an outcome.
 
         Like those of asyncio it has to be quick: while it runs, nothing else in the loop does. An
-        exception in it goes to the loop's exception handler.
+        exception in it goes to the loop's exception handler. Where there is no loop, a thread calls
+        it.
         """
         call = partial(callback, self)
-        self._when_done(lambda: self._handle.call(call) or call())
+        self._when_done(lambda: self._handle.call(call) or self._handle.callbacks.run(call))
 
 
 class SyncAckFuture(BaseAckFuture):
@@ -145,6 +161,13 @@ class SyncAckFuture(BaseAckFuture):
             raise overdue([self], seconds)
         return self._ack()
 
+    def exception(self, timeout: float | None = None) -> SendError | None:
+        """Return why there is no ack, or None when there is one; waits like `result`."""
+        seconds = math.inf if timeout is None else timeout
+        if not self.wait(seconds):
+            raise overdue([self], seconds)
+        return super().exception()
+
     def wait(self, seconds: float) -> bool:
         """Wait for the outcome; whether it came in time."""
         if not self.done():
@@ -155,7 +178,11 @@ class SyncAckFuture(BaseAckFuture):
             came = threading.Lock()
             came.acquire()
             self._when_done(came.release)
-            came.acquire(timeout=-1 if seconds > LONGEST else max(seconds, 0.0))
+            try:
+                came.acquire(timeout=-1 if seconds > LONGEST else max(seconds, 0.0))
+            finally:
+                if not self.done():
+                    self._wait_no_more(came.release)
         return self.done()
 
     def add_done_callback(self, callback: Callable[[Self], object]) -> None:
