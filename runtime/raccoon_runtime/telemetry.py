@@ -6,10 +6,11 @@ spans in which its events were accepted, and REST and gRPC carry its context on.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .delivery.stats import Stats
 
 SCOPE = "raccoon_runtime"
+_LOGGER = logging.getLogger(SCOPE)
 
 # Instrument → kind, unit, description, and how it is read from a snapshot.
 _Reading = Callable[["Stats"], float]
@@ -185,43 +187,56 @@ class Tracing:
         self._inject = inject
         self._tracer = trace.get_tracer(SCOPE)
         self._address = address
+        self._has_failed = False
 
-    def note(self, batch: Batch) -> None:
-        """Link a batch to the span in which an event of it is accepted."""
+    def current(self) -> object | None:
+        """Return the context of the span in which an event is accepted; None without one."""
         context = self._trace.get_current_span().get_span_context()
-        if context.is_valid:
-            if batch.links is None:
-                batch.links = {}
-            batch.links[context.span_id] = context
+        return context if context.is_valid else None
 
     @contextmanager
     def request(self, batch: Batch) -> Generator[None]:
         """A span around one attempt to send a batch."""
-        links = [self._trace.Link(context) for context in (batch.links or {}).values()]
-        attributes = {
-            "messaging.system": "raccoon",
-            "messaging.operation.name": "send",
-            "messaging.operation.type": "send",
-            "messaging.batch.message_count": batch.count,
-            "messaging.message.conversation_id": batch.req_guid,
-            "server.address": self._address,
-        }
-        kind = self._trace.SpanKind.PRODUCER
-        with self._tracer.start_as_current_span(
-            "send raccoon", kind=kind, links=links, attributes=attributes, record_exception=False
-        ) as span:
-            headers: dict[str, str] = {}
-            self._inject(headers)
-            before = _carried.set(headers)
+        with ExitStack() as stack:
+            span = self._begun(batch, stack)
             try:
                 yield
             except SendError as error:
                 # Nothing that a server wrote, and no header, gets into a trace.
-                span.set_attribute("error.type", type(error).__name__)
-                span.set_status(self._trace.StatusCode.ERROR, error.brief())
+                if span is not None:
+                    span.set_attribute("error.type", type(error).__name__)
+                    span.set_status(self._trace.StatusCode.ERROR, error.brief())
                 raise
-            finally:
-                _carried.reset(before)
+
+    def _begun(self, batch: Batch, stack: ExitStack) -> Any | None:
+        """Begin a span; None when that fails, which is no reason not to send."""
+        headers: dict[str, str] = {}
+        try:
+            span = stack.enter_context(
+                self._tracer.start_as_current_span(
+                    "send raccoon",
+                    kind=self._trace.SpanKind.PRODUCER,
+                    links=[self._trace.Link(context) for context in batch.links.values()],
+                    attributes={
+                        "messaging.system": "raccoon",
+                        "messaging.operation.name": "send",
+                        "messaging.operation.type": "send",
+                        "messaging.batch.message_count": batch.count,
+                        "messaging.message.conversation_id": batch.req_guid,
+                        "server.address": self._address,
+                    },
+                    record_exception=False,
+                    set_status_on_exception=False,
+                )
+            )
+            self._inject(headers)
+        except Exception:
+            if not self._has_failed:
+                self._has_failed = True
+                _LOGGER.exception("requests to %s are not traced", self._address)
+            return None
+        stack.callback(_carried.reset, _carried.set(headers))
+        return span
 
 
 def tracing(address: str) -> Tracing | None:

@@ -9,7 +9,7 @@ import textwrap
 from typing import Any
 
 import pytest
-from raccoon_runtime.collector import Collector
+from raccoon_runtime.collector import Answered, Collector
 
 pytest.importorskip("opentelemetry.sdk")
 
@@ -127,6 +127,78 @@ def test_a_request_is_a_span_linked_to_where_its_events_came_from(transport: str
     assert linked == sorted([by_name["one"]["id"], by_name["two"]["id"]])
     assert all(span["kind"] == "PRODUCER" for span in sends)
     assert sum(s["attributes"]["messaging.batch.message_count"] for s in sends) == 2
+
+
+def test_spans_of_many_threads_are_all_linked() -> None:
+    """Events are accepted while requests go out; neither disturbs the other."""
+    requests, linked = run("""
+        import threading
+        sys.setswitchinterval(1e-6)
+        tracer = trace.get_tracer("app")
+
+        def work():
+            for number in range(200):
+                with tracer.start_as_current_span("app"):
+                    client.submit_nowait(PageEvent(event_name=str(number)))
+
+        with EventClient.connect("null://", batch_events=20) as client:
+            threads = [threading.Thread(target=work) for _ in range(8)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            client.flush()
+            stats = client.stats()
+            assert (stats.delivered, stats.retries, stats.possible_duplicates) == (1600, 0, 0)
+        made = spans.get_finished_spans()
+        linked = {link.context.span_id for span in made for link in span.links}
+        assert linked == {span.context.span_id for span in made if span.name == "app"}
+        sends = [span for span in made if span.name == "send raccoon"]
+        print(json.dumps([len(sends) == stats.requests, len(linked)]))
+        """)
+    assert (requests, linked) == (True, 1600)
+
+
+@pytest.mark.parametrize("transport", ["ws", "rest", "grpc"])
+def test_a_span_tells_what_failed_and_nothing_that_a_server_wrote(transport: str) -> None:
+    with Collector.in_thread() as collector:
+        collector.faults.add(Answered(reason="s3cr3t"))
+        urls = {"ws": collector.ws_url, "rest": collector.http_url, "grpc": collector.grpc_url}
+        made = run(
+            """
+            from raccoon_runtime import RejectedError
+            with EventClient.connect(sys.argv[1]) as client:
+                try:
+                    client.send_page_event(event_name="x")
+                except RejectedError as error:
+                    assert "s3cr3t" in str(error)
+            (span,) = spans.get_finished_spans()
+            status = span.status
+            print(json.dumps([status.status_code.name, status.description, span.to_json()]))
+            """,
+            urls[transport],
+        )
+        state, description, told = made
+        assert state == "ERROR"
+        assert description.startswith("RejectedError CODE_BAD_REQUEST")
+        assert description.endswith(": the server cannot read the request")
+        assert "s3cr3t" not in told
+
+
+def test_tracing_that_fails_keeps_nothing_from_being_sent() -> None:
+    found = run("""
+        from opentelemetry import propagate
+        from opentelemetry.propagators.textmap import TextMapPropagator
+
+        class Broken(TextMapPropagator):
+            fields = set()
+            def extract(self, carrier, context=None, getter=None): return context
+            def inject(self, carrier, context=None, setter=None): raise LookupError("broken")
+
+        propagate.set_global_textmap(Broken())
+        with EventClient.connect("null://") as client:
+            acks = [client.send_page_event(event_name=str(number)) for number in range(3)]
+        print(json.dumps([ack.ok and ack.attempts for ack in acks]))
+        """)
+    assert found == [1, 1, 1]
 
 
 @pytest.mark.parametrize("transport", ["rest", "grpc"])

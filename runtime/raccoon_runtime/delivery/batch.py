@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..envelope import Ack
 from ..errors import SendError
@@ -72,8 +72,8 @@ class Batch:
         self.unanswered = False
         """Whether it is on its way and may have arrived."""
         self.possible_duplicate = False
-        self.links: dict[int, object] | None = None
-        """The spans in which its events were accepted, for traces."""
+        self.links: Mapping[int, Any] = {}
+        """The contexts of the spans in which its events were accepted, by their ids."""
         # What `broker` remembers of it.
         self.refusals = 0
         self.strikes = 0
@@ -100,6 +100,11 @@ class Batch:
         self.size += size
         self.frames.extend(frames)
         return first
+
+    def link(self, context: Any) -> None:
+        """Note the context of a span in which one of its events is accepted."""
+        if context.span_id not in self.links:
+            self.links = {**self.links, context.span_id: context}
 
     def seal(self) -> None:
         """Let nothing more be added."""

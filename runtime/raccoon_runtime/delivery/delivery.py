@@ -125,20 +125,19 @@ class Delivery:
         """Accept a framed event and return where it is; None when there is no room for it now, or
         others wait for room.
         """
-        place = self._queue.put(frame)
-        if self._tracing is not None and place is not None:
-            self._tracing.note(place[0])
+        place = self._queue.put(frame, self._context())
         if place is None and self._options.overflow != "wait":
             return self._dropped(frame)
         return place
 
     def accept_all(self, frames: Sequence[bytes]) -> list[Place]:
         """Accept as many as there is room for, in order, and return where they are."""
-        places = self._queue.put_all(frames)
+        context = self._context()
+        places = self._queue.put_all(frames, context=context)
         while len(places) < len(frames) and self._options.overflow != "wait":
             places.append(self._dropped(frames[len(places)]))
-            places += self._queue.put_all(frames, len(places))
-        return self._noted(places)
+            places += self._queue.put_all(frames, len(places), context=context)
+        return places
 
     async def accept_when_room(
         self, frames: Sequence[bytes], start: int, seconds: float
@@ -146,19 +145,16 @@ class Delivery:
         """Wait for room, and accept as many as there is room for then, from `start` on; none when
         that does not come in time.
         """
-        return self._noted(await put_in_turn(self._queue, frames, start, seconds))
+        return await put_in_turn(self._queue, frames, start, seconds, self._context())
 
     def accept_when_room_for_thread(
         self, frames: Sequence[bytes], start: int, seconds: float
     ) -> list[Place]:
         """The same, for a thread to wait."""
-        return self._noted(put_in_turn_for_thread(self._queue, frames, start, seconds))
+        return put_in_turn_for_thread(self._queue, frames, start, seconds, self._context())
 
-    def _noted(self, places: list[Place]) -> list[Place]:
-        if self._tracing is not None:
-            for batch in dict.fromkeys(batch for batch, _ in places):
-                self._tracing.note(batch)
-        return places
+    def _context(self) -> object:
+        return None if self._tracing is None else self._tracing.current()
 
     def _dropped(self, frame: bytes) -> Place:
         """Make room as the policy says, or drop the event itself."""
@@ -168,7 +164,7 @@ class Delivery:
                 if whole is not parts[0]:
                     self._flushes.divided(whole, parts)
                 self._settled(parts[0], DroppedError(req_guid=parts[0].req_guid))
-                if (place := self._queue.put(frame)) is not None:
+                if (place := self._queue.put(frame, self._context())) is not None:
                     return place
         batch = Batch(self._wire)
         batch.add(frame, len(frame))

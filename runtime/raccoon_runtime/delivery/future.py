@@ -143,7 +143,12 @@ class AckFuture(BaseAckFuture):
         it.
         """
         call = partial(callback, self)
-        self._when_done(lambda: self._handle.call(call) or self._handle.callbacks.run(call))
+
+        def tell() -> None:
+            if not self._handle.call(call):
+                self._handle.callbacks.run(call)
+
+        self._when_done(tell)
 
 
 class SyncAckFuture(BaseAckFuture):

@@ -89,9 +89,9 @@ class Queue:
 
     # --- in ---------------------------------------------------------------------------
 
-    def put(self, frame: bytes) -> Place | None:
+    def put(self, frame: bytes, context: object = None) -> Place | None:
         """Accept a framed event and return where it is; None when there is no room for it, or
-        others wait for room.
+        others wait for room. Its batch is linked to a span's context.
         """
         size = len(frame)
         with self._lock:
@@ -104,6 +104,8 @@ class Queue:
                 wake |= batch is not None
                 batch = self._open()
             index = batch.add(frame, size)
+            if context is not None:
+                batch.link(context)
             self._accepted += 1
             self._events += 1
             self._bytes += size
@@ -113,20 +115,26 @@ class Queue:
         return batch, index
 
     def put_all(
-        self, frames: Sequence[bytes], start: int = 0, turn: Waker | None = None
+        self,
+        frames: Sequence[bytes],
+        start: int = 0,
+        turn: Waker | None = None,
+        context: object = None,
     ) -> list[Place]:
         """Accept as many of these, from `start` on, as there is room for, in order, and return
         where they are. While others wait for room only who has a `turn` gets in.
         """
         places: list[Place] = []
         while start + len(places) < len(frames):
-            some = self._put_some(frames, start + len(places), turn)
+            some = self._put_some(frames, start + len(places), turn, context)
             if not some:
                 break
             places += some
         return places
 
-    def _put_some(self, frames: Sequence[bytes], start: int, turn: Waker | None) -> list[Place]:
+    def _put_some(
+        self, frames: Sequence[bytes], start: int, turn: Waker | None, context: object
+    ) -> list[Place]:
         """Accept what fits into one batch, of the frames from `start` on."""
         with self._lock:
             if self._closed:
@@ -145,6 +153,8 @@ class Queue:
             if not batch.count:
                 self._enter(batch)
             first = batch.add_all(some[:fitting], sum(sizes[:fitting]))
+            if context is not None:
+                batch.link(context)
             self._accepted += fitting
             self._events += fitting
             self._bytes += sum(sizes[:fitting])

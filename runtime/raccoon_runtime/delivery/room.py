@@ -13,7 +13,7 @@ from .queue import Place, Queue
 
 
 async def put_in_turn(
-    queue: Queue, frames: Sequence[bytes], start: int, seconds: float
+    queue: Queue, frames: Sequence[bytes], start: int, seconds: float, context: object = None
 ) -> list[Place]:
     """Wait for a turn, and put what there is room for then, from `start` on; nothing when it does
     not come in time.
@@ -25,14 +25,14 @@ async def put_in_turn(
             queue.when_room(len(frames[start]), turn)
             if not await turn.comes(end - time.monotonic()):
                 return []
-            if places := queue.put_all(frames, start, turn):
+            if places := queue.put_all(frames, start, turn, context):
                 return places
     finally:
         queue.no_room_needed(turn)
 
 
 def put_in_turn_for_thread(
-    queue: Queue, frames: Sequence[bytes], start: int, seconds: float
+    queue: Queue, frames: Sequence[bytes], start: int, seconds: float, context: object = None
 ) -> list[Place]:
     """The same, for a thread to wait."""
     end = time.monotonic() + seconds
@@ -42,7 +42,7 @@ def put_in_turn_for_thread(
             queue.when_room(len(frames[start]), turn)
             if not turn.comes(end - time.monotonic()):
                 return []
-            if places := queue.put_all(frames, start, turn):
+            if places := queue.put_all(frames, start, turn, context):
                 return places
     finally:
         queue.no_room_needed(turn)
