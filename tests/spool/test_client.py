@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import math
 import sqlite3
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from raccoon_runtime import QueueFull, SendTimeoutError, Undelivered, UndeliveredError
-from raccoon_runtime.collector import Collector
+from raccoon_runtime.collector import Collector, NoAnswer
 from raccoon_runtime.spool.reader import Reader
 
 from generated import AsyncEventClient, EventClient
@@ -198,6 +199,47 @@ async def test_a_flush_waits_for_what_lies_on_the_disk_alone(directory: Path) ->
         assert stored(collector).keys() == set(range(300))
         assert client.stats().pending == 0
         await client.close()
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_who_is_to_be_called_is_not_forgotten(
+    directory: Path, collector: Collector, sync: bool
+) -> None:
+    """Nobody holds the futures; and most of the events lie on the disk alone for a while."""
+    called: list[int] = []
+    collector.faults.add(NoAnswer())
+    options = {**OPTIONS, "spool": directory, "queue_events": 10, "batch_events": 5}
+
+    def submit() -> EventClient:
+        client = EventClient.connect(collector.ws_url, **options)
+        for number in range(200):
+            future = client.submit(event(number))
+            future.add_done_callback(lambda done, number=number: called.append(number))
+        return client
+
+    if sync:
+        client: EventClient | AsyncEventClient = await asyncio.to_thread(submit)
+    else:
+        client = AsyncEventClient.connect(collector.ws_url, **options)
+        later = []
+        for number in range(200):
+            future = await client.submit(event(number))
+            if number % 2:
+                later.append(future)
+            else:
+                future.add_done_callback(lambda done, number=number: called.append(number))
+        for number, future in enumerate(later):
+            future.add_done_callback(lambda done, number=number: called.append(2 * number + 1))
+        del later, future
+    assert client.stats().spooled > 150
+    gc.collect()
+    collector.faults.clear()
+    collector.sever()
+    await until(lambda: len(called) == 200)
+    assert sorted(called) == list(range(200))
+    closing = await asyncio.to_thread(client.close)
+    if not isinstance(closing, list):
+        assert await closing == []
 
 
 async def test_flushes_while_the_backlog_is_read_never_return_early(directory: Path) -> None:

@@ -30,6 +30,7 @@ class Batch:
         "failures",
         "first_failure",
         "frames",
+        "keeper",
         "kept",
         "last_error",
         "links",
@@ -84,6 +85,16 @@ class Batch:
         """Where each event is, once it was split."""
         self.wakers: list[tuple[int, Waker]] = []
         """Who waits for the event of that index."""
+        self.keeper: dict[str, Batch] | None = None
+        """Where it is put when somebody waits for it while it lies on the disk alone: else nobody
+        would hold it.
+        """
+
+    def watch(self, index: int, waker: Waker) -> None:
+        """Have this called, once, when the event of that index has its outcome."""
+        self.wakers.append((index, waker))
+        if self.keeper is not None:
+            self.keeper[self.req_guid] = self
 
     def add(self, frame: bytes, size: int) -> int:
         """Take one more frame, of so many bytes, and return its index."""

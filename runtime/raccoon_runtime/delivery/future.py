@@ -80,7 +80,7 @@ class BaseAckFuture:
         with self._handle.lock:
             batch, index = self.place[0].find(self.place[1])
             if batch.outcome is None:
-                batch.wakers.append((index, waker))
+                batch.watch(index, waker)
                 return
         waker()
 

@@ -29,6 +29,7 @@ class Backlog:
         self.resident: set[int] = set()
         self._memory = Amount()
         self._held: WeakValueDictionary[str, Batch] = WeakValueDictionary()
+        self._watched: dict[str, Batch] = {}
 
     def keep(self, batch: Batch) -> None:
         """Note that a batch is on the disk."""
@@ -69,10 +70,15 @@ class Backlog:
         self.last = max(self.last, last)
 
     def put_off(self, batch: Batch) -> None:
-        """Leave a batch to the disk; who waits for it holds it, though not its bytes."""
+        """Leave a batch to the disk; a future of it holds it, though not its bytes, and so does who
+        is to be called.
+        """
         self.alone = self.alone.plus(Amount(1, batch.count, batch.size))
         batch.frames = []
+        batch.keeper = self._watched
         self._held[batch.req_guid] = batch
+        if batch.wakers:
+            self._watched[batch.req_guid] = batch
 
     def recall(self, found: Found) -> Batch | None:
         """Count a row that is not on the disk alone any more.
@@ -80,7 +86,11 @@ class Backlog:
         Returns its batch if somebody waits for that.
         """
         self.alone = self.alone.minus(found.counted)
-        return self._held.pop(found.req_guid, None)
+        batch = self._held.pop(found.req_guid, None)
+        if batch is not None:
+            batch.keeper = None
+            self._watched.pop(found.req_guid, None)
+        return batch
 
     def give_up(self) -> tuple[Amount, list[Batch]]:
         """Look for nothing more there; return how much it is, and who waited for it."""
@@ -88,6 +98,7 @@ class Backlog:
         self.alone = Amount()
         self.cursor = self.last
         self._held.clear()
+        self._watched.clear()
         return lost, held
 
     def held(self) -> list[Batch]:
