@@ -120,7 +120,10 @@ class BaseClient(EventMethods[R]):
     def _new_delivery(self) -> Delivery:
         # Without a reference to the client, which may be let go while its events are under way.
         read = partial(_read, type(self), self._serializer)
-        return Delivery(self._transport, self._options, read)
+        return self._make_delivery(self._transport, self._options, read)
+
+    def _make_delivery(self, *arguments: Any) -> Delivery:
+        return Delivery(*arguments)
 
     def _living(self) -> Delivery:
         """Return the delivery; in the child of a fork, a new and empty one."""

@@ -242,6 +242,17 @@ async def test_who_is_to_be_called_is_not_forgotten(
         assert await closing == []
 
 
+async def test_a_flush_ends_when_the_client_is_closed_beside_it(directory: Path) -> None:
+    client = make(nobody(), directory, queue_events=10)
+    for number in range(30):
+        await client.submit(event(number))
+    flushing = asyncio.ensure_future(client.flush())
+    await asyncio.sleep(0)
+    assert await client.close(0) == []
+    await asyncio.wait_for(flushing, 20)
+    assert kept(directory) == 30
+
+
 async def test_flushes_while_the_backlog_is_read_never_return_early(directory: Path) -> None:
     async with Collector(event_ack=1) as collector:
         await collector.stop()

@@ -158,6 +158,53 @@ async def test_replay_writes_down_what_the_server_refuses(
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")
+async def test_what_the_server_refuses_stays_when_it_cannot_be_written_down(
+    collector: Collector, directory: Path
+) -> None:
+    await left_behind(directory, 250)
+    collector.faults.add(HttpStatus(413))
+    command = ["replay", directory, "--url", collector.http_url]
+    output, errors = await run(*command, "--failed", "/dev/full", code=1)
+    assert output.endswith("0 failed, 250 left\n")
+    assert "/dev/full does not take what the server refuses, so that stays in the spool" in errors
+    assert "Traceback" not in errors
+    await run(*command, code=1)
+    kept = (directory / "failed.jsonl").read_text().splitlines()
+    assert {json.loads(b64decode(json.loads(one)["data"]))["n"] for one in kept} == set(range(250))
+
+
+async def test_a_replay_that_is_refused_itself_loses_nothing(
+    collector: Collector, directory: Path
+) -> None:
+    """A token that is wrong, or the path: nothing is the matter with the events."""
+    await left_behind(directory, 5)
+    wrong = collector.http_url.replace("/v1/", "/v2/")
+    output, errors = await run("replay", directory, "--url", wrong, "--timeout", "0.5", code=1)
+    assert output.endswith("0 failed, 5 left\n")
+    assert "there is no Raccoon at this address" in errors
+    output, _ = await run("replay", directory, "--url", collector.http_url)
+    assert output.startswith("5 events delivered")
+
+
+async def test_a_replay_that_is_killed_keeps_what_the_server_refused(
+    collector: Collector, directory: Path
+) -> None:
+    """On the disk, or in failed.jsonl; perhaps in both."""
+    await left_behind(directory, 3_000)
+    collector.faults.add(HttpStatus(413))
+    failed = directory / "failed.jsonl"
+    command = [*COMMAND, "replay", str(directory), "--url", collector.http_url]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+    await until(lambda: failed.exists() and failed.stat().st_size > 0)
+    process.kill()
+    await process.wait()
+    exported, _ = await run("export", directory)
+    lines = [*exported.splitlines(), *failed.read_text().splitlines()]
+    kept = {json.loads(b64decode(json.loads(one)["data"]))["n"] for one in lines if one[-1] == "}"}
+    assert kept == set(range(3_000))
+
+
 async def test_a_replay_that_is_killed_loses_nothing(collector: Collector, directory: Path) -> None:
     await left_behind(directory, 3_000)
     collector.faults.add(Delay(0.02))

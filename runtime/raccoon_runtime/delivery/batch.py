@@ -41,6 +41,7 @@ class Batch:
         "possible_duplicate",
         "refusals",
         "req_guid",
+        "restored",
         "row",
         "sent_time",
         "size",
@@ -63,6 +64,8 @@ class Batch:
         """Whether it lies in the spool, if there is one."""
         self.out = False
         """Whether the spool has let it go on."""
+        self.restored = False
+        """Whether it was read from the spool, and nobody here knows of it."""
         self.row: int | None = None
         """Where there; None also while what it was split from still stands for it."""
 
@@ -193,6 +196,7 @@ _PAST = (
     "out",
     "possible_duplicate",
     "refusals",
+    "restored",
     "strikes",
     "successes",
 )

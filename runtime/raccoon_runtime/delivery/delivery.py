@@ -256,6 +256,7 @@ class Delivery:
     ) -> SendTimeoutError:
         count = sum(batch.count for batch in flush.left)
         error = SendTimeoutError(f"{timeout:g} s, {count} events are pending")
+        error.__cause__ = self.handle.trouble
         error.futures = tuple(
             kind(self.handle, (batch, index))
             for batch in flush.left
@@ -338,6 +339,7 @@ class Delivery:
         if self._watch is not None:
             self._watch.close()
         self._streams.end()
+        self._flushes.end()
 
     def close_unused(self) -> None:
         """Accept nothing more; it was never bound to a loop, so nothing is pending."""

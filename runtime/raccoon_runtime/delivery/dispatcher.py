@@ -178,7 +178,7 @@ class Dispatcher:
         batch.possible_duplicate |= error.persisted == "possibly"
         if isinstance(error, PublishError):
             self._refused(batch, error, now)
-        elif self._is_outage(error):
+        elif self._is_outage(batch, error):
             self._hold(batch, error, now)
         else:
             self._answered()
@@ -188,9 +188,10 @@ class Dispatcher:
             else:
                 self._give_up(batch, error)
 
-    def _is_outage(self, error: SendError) -> bool:
-        # A set-up that has worked before is right; so what refuses it will pass.
-        return error.outage and (error.retryable or self._proven)
+    def _is_outage(self, batch: Batch, error: SendError) -> bool:
+        # A set-up that has worked before is right; so what refuses it will pass. And what another
+        # process left in the spool is not to be lost by the set-up of this one.
+        return error.outage and (error.retryable or self._proven or batch.restored)
 
     def _spent(self, batch: Batch, error: SendError, now: float) -> bool:
         waited = now - (now if batch.first_failure is None else batch.first_failure)
@@ -202,6 +203,7 @@ class Dispatcher:
         """The server answers, so the others may go, unless its broker is in doubt."""
         if self._gate.closed and not self._broker.in_doubt:
             self._notices.goes_on()
+            self._handle.trouble = None
             waiting = self._gate.open()
             if waiting is not None:
                 self._again.appendleft(waiting)
@@ -212,6 +214,7 @@ class Dispatcher:
     def _hold(self, batch: Batch, error: SendError, now: float) -> None:
         """Let one batch find out when the server is back."""
         self._notices.held_up(error)
+        self._handle.trouble = error
         self._gate.close(now)
         if self._spent(batch, error, now):
             self._give_up(batch, error)

@@ -94,6 +94,10 @@ class Flushes:
         """Hear what a batch was split into."""
         self._tell(lambda flush: flush.divided(batch, parts))
 
+    def end(self) -> None:
+        """Hear that the client is closed: what has no outcome lies in a spool, and stays there."""
+        self._tell(lambda flush: resolve(flush.done))
+
     def _tell(self, tell: Callable[[Flush], None]) -> None:
         if self._waiting:
             self._handle.call(self._tell_each, tell)

@@ -201,7 +201,7 @@ class SyncAckFuture(BaseAckFuture):
 def overdue(pending: Sequence[BaseAckFuture], seconds: float) -> SendTimeoutError:
     """Return the error that ends a wait for these."""
     batch = pending[0]._batch()  # pyright: ignore[reportPrivateUsage]
-    last = batch.last_error
+    last = batch.last_error or pending[0]._handle.trouble  # pyright: ignore[reportPrivateUsage]
     told = f"{seconds:g} s" if last is None else f"{seconds:g} s; last, {last.brief()}"
     sent = batch.possible_duplicate or batch.unanswered
     error = SendTimeoutError(told, req_guid=batch.req_guid, persisted="possibly" if sent else "no")

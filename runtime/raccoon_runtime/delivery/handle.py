@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import SendError, UsageError
 from .callbacks import Callbacks
 from .wheel import Wheel
 
@@ -15,7 +15,7 @@ from .wheel import Wheel
 class LoopHandle:
     """Bound once, to the loop that first uses it. `lock` guards what other threads may touch."""
 
-    __slots__ = ("_loop", "bound", "callbacks", "lock", "wheel")
+    __slots__ = ("_loop", "bound", "callbacks", "lock", "trouble", "wheel")
 
     def __init__(self, callbacks: Callbacks) -> None:
         self.lock = threading.Lock()
@@ -23,6 +23,8 @@ class LoopHandle:
         self.wheel = Wheel()
         self.bound = False
         """Whether a loop has used it yet."""
+        self.trouble: SendError | None = None
+        """Why nothing gets through now."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property

@@ -6,26 +6,20 @@ import argparse
 import importlib.metadata
 import json
 import logging
-import os
 import sqlite3
 import sys
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..delivery import Undelivered
-from ..errors import ConfigError, RaccoonError, SendTimeoutError, UndeliveredError
-from ..sync import SyncClient
+from ..errors import ConfigError, RaccoonError, SendTimeoutError
 from .contents import Contents, Kept, batches, events, survey
 from .directory import Directory
+from .replay import Failed, Replaying, described
 
 _FOR_EVER = 10.0 * 365 * 86_400
 """Seconds for which a batch may have failed: whoever replays wants it tried."""
-
-_FAREWELL = 1.0
-"""Seconds for what is on its way when the time is over, or at Ctrl-C."""
 
 DESCRIPTION = """\
 Looks into the directory that a client was given as spool=, and sends what processes left there."""
@@ -184,15 +178,11 @@ def export(directory: Directory, options: argparse.Namespace) -> int:
 
 def _exported(event: Kept) -> dict[str, Any]:
     return {
-        **_described(event.type, event.data),
+        **described(event.type, event.data),
         "req_guid": event.req_guid,
         "sealed": _time(event.sent_time),
         "possible_duplicate": event.possible_duplicate,
     }
-
-
-def _described(type: str, data: bytes) -> dict[str, Any]:
-    return {"type": type, "data": b64encode(data).decode()}
 
 
 # --- replay -------------------------------------------------------------------------------
@@ -205,22 +195,23 @@ def replay(directory: Directory, options: argparse.Namespace) -> int:
     named: dict[str, Any] = {}
     if options.identity_header is not None:
         named["identity_header"] = options.identity_header
-    client = SyncClient.connect(
+    client = Replaying.connect(
         options.url,
         spool=directory.path,
         wire=options.wire,
         headers=dict(_headers(options.header)),
         client_name="raccoon-spool",
         retry_budget=_FOR_EVER,
-        on_failure=failed.keep,
         **named,
     )
+    client.keep_in(failed)
     try:
         client.flush(options.timeout)
-    except SendTimeoutError:
-        print("raccoon-spool: the time is over; what is left stays there", file=sys.stderr)
+    except SendTimeoutError as error:
+        why = "" if error.__cause__ is None else f"; last, {error.__cause__}"
+        print(f"raccoon-spool: the time is over; what is left stays there{why}", file=sys.stderr)
     finally:
-        client.close(_FAREWELL)
+        client.farewell()
     stats = client.stats()
     print(
         f"{stats.delivered:,} events delivered, of which {stats.possible_duplicates:,} may have "
@@ -229,26 +220,10 @@ def replay(directory: Directory, options: argparse.Namespace) -> int:
     )
     for error, count in stats.failures.items():
         print(f"raccoon-spool: {error}: {count:,}; kept in {failed.path}", file=sys.stderr)
+    if client.trouble is not None:
+        told = f"{failed.path} does not take what the server refuses, so that stays in the spool"
+        print(f"raccoon-spool: {told}: {client.trouble}", file=sys.stderr)
     return int(stats.delivered < stats.accepted)
-
-
-class Failed:
-    """Keeps what failed for good, as lines of JSON."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def keep(self, event: Undelivered) -> None:
-        """Append one; what only was not sent in time stays in the spool."""
-        if isinstance(event.error, UndeliveredError):
-            return
-        line = json.dumps({**_described(event.type, event.data), "error": event.error.brief()})
-        with open(self.path, "a", encoding="utf-8", opener=_private) as file:
-            file.write(f"{line}\n")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)  # events tell of people
 
 
 def _headers(given: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -63,7 +63,7 @@ def restored(row: Row, wire: Wire) -> Batch:
     batch.sent_time = row.sent_time
     batch.opened = _monotonic(row.sent_time)
     _, batch.count, batch.size = row.amount
-    batch.kept = True
+    batch.kept = batch.restored = True
     batch.possible_duplicate = row.possible_duplicate
     if row.failed_since:
         batch.first_failure = _monotonic(row.failed_since)
