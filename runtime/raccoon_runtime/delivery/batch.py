@@ -27,6 +27,7 @@ class Batch:
         "__weakref__",
         "attempts",
         "count",
+        "delivered",
         "failures",
         "first_failure",
         "frames",
@@ -47,6 +48,7 @@ class Batch:
         "size",
         "strikes",
         "successes",
+        "suspicions",
         "unanswered",
         "wakers",
         "wire",
@@ -78,7 +80,9 @@ class Batch:
         self.possible_duplicate = False
         self.links: Mapping[int, Any] = {}
         """The contexts of the spans in which its events were accepted, by their ids."""
-        # What `broker` remembers of it.
+        # What `suspects` and `broker` remember of it.
+        self.delivered = 0
+        self.suspicions = 0
         self.refusals = 0
         self.strikes = 0
         self.successes = 0
@@ -188,6 +192,7 @@ class Batch:
 
 
 _PAST = (
+    "delivered",
     "failures",
     "first_failure",
     "kept",
@@ -199,4 +204,5 @@ _PAST = (
     "restored",
     "strikes",
     "successes",
+    "suspicions",
 )

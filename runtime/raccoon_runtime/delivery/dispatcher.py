@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ..envelope import Ack
 from ..errors import AnswerError, IdentityTakenError, PublishError, SendError, TooLargeError
@@ -21,8 +22,10 @@ from .handle import LoopHandle
 from .notices import Notices
 from .queue import Queue
 from .stats import Counters
+from .suspects import Suspects, may_be_own
 
 _SOON = 1  # the back-off of what is only being divided: that of a first failure
+_TRIES = 3  # how often in a row one batch is the probe
 
 
 class Dispatcher:
@@ -53,6 +56,7 @@ class Dispatcher:
         self._divided = divided
         self._gate = Gate()
         self._broker = Broker()
+        self._suspects = Suspects()
         self._again: deque[Batch] = deque()
         self._timers: dict[Batch | Gate | Queue, tuple[asyncio.TimerHandle, Callable[[], None]]] = (
             {}
@@ -160,6 +164,7 @@ class Dispatcher:
         batch.unanswered = False
         self._proven = True
         self._broker.published()
+        self._suspects.delivered()
         self._answered()
         if batch.attempts > 1 or batch.possible_duplicate:
             duplicate = batch.possible_duplicate
@@ -178,15 +183,20 @@ class Dispatcher:
         batch.possible_duplicate |= error.persisted == "possibly"
         if isinstance(error, PublishError):
             self._refused(batch, error, now)
-        elif self._is_outage(batch, error):
-            self._hold(batch, error, now)
+        elif not self._is_outage(batch, error):
+            self._refuse(batch, error)
+        elif self._suspects.is_own_doing(batch, error):
+            self._set_apart(batch, error, now)
         else:
-            self._answered()
-            if isinstance(error, TooLargeError) and batch.count > 1:
-                batch.failures -= 1
-                self._go_on(*self._split(batch, *batch.halves()))
-            else:
-                self._give_up(batch, error)
+            self._hold(batch, error, now)
+
+    def _refuse(self, batch: Batch, error: SendError) -> None:
+        self._answered()
+        if isinstance(error, TooLargeError) and batch.count > 1:
+            batch.failures -= 1
+            self._go_on(*self._split(batch, *batch.halves()))
+        else:
+            self._give_up(batch, error)
 
     def _is_outage(self, batch: Batch, error: SendError) -> bool:
         # A set-up that has worked before is right; so what refuses it will pass. And what another
@@ -219,14 +229,36 @@ class Dispatcher:
         if self._spent(batch, error, now):
             self._give_up(batch, error)
         elif self._gate.guards(batch):
-            self._probe_after_failure(batch, error)
+            often = self._gate.failures % _TRIES == _TRIES - 1
+            probe = self._less_failed(batch) if often and may_be_own(error) else batch
+            self._probe_after_failure(probe, error)
         else:
             self._again.append(batch)
+
+    def _set_apart(self, batch: Batch, error: SendError, now: float) -> None:
+        """Let the others go, and try this one again beside them, in halves if it has some."""
+        self._answered()
+        if self._spent(batch, error, now):
+            self._give_up(batch, error)
+        elif batch.count == 1:
+            self._later(batch, error)
+        else:
+            for half in self._split(batch, *batch.halves()):
+                self._after(self._retry.delay(_SOON), half, partial(self._go_on, half))
 
     def _probe_after_failure(self, batch: Batch, error: SendError) -> None:
         self._gate.failures += 1
         self._gate.hold(batch)
         self._gate_due_in(self._retry.delay(self._gate.failures, error.retry_after))
+
+    def _less_failed(self, failed: Batch) -> Batch:
+        """Return the batch to find out with instead: this one may be why nothing gets through."""
+        self._again.append(failed)
+        found = min(self._again, key=lambda batch: batch.failures)
+        if (waiting := self._queue.take()) is not None:
+            return waiting
+        self._again.remove(found)
+        return found
 
     def _gate_due_in(self, seconds: float) -> None:
         def due() -> None:

@@ -218,8 +218,8 @@ def replay(directory: Directory, options: argparse.Namespace) -> int:
         f"been before; {stats.failed:,} failed, {stats.accepted - stats.delivered - stats.failed:,}"
         " left"
     )
-    for error, count in stats.failures.items():
-        print(f"raccoon-spool: {error}: {count:,}; kept in {failed.path}", file=sys.stderr)
+    for kind, count in stats.failures.items():
+        print(f"raccoon-spool: {kind}: {count:,}; kept in {failed.path}", file=sys.stderr)
     if client.trouble is not None:
         told = f"{failed.path} does not take what the server refuses, so that stays in the spool"
         print(f"raccoon-spool: {told}: {client.trouble}", file=sys.stderr)

@@ -1,0 +1,49 @@
+"""A request that something in between does not let through: the others do not wait behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from grpclib import Status
+from raccoon_runtime.collector import Close, Collector, GrpcStatus, HttpStatus
+
+from generated import AsyncEventClient, PageEvent
+from tests.waiting import until
+
+from .conftest import stored
+
+Client = Callable[..., AsyncEventClient]
+FAULTS: dict[str, Callable[..., Any]] = {
+    "reset": lambda **where: [Close(reset=True, **where)],
+    "status": lambda **where: [HttpStatus(503, **where), GrpcStatus(Status.UNAVAILABLE, **where)],
+    "forbidden": lambda **where: [
+        HttpStatus(403, **where),
+        GrpcStatus(Status.PERMISSION_DENIED, **where),
+    ],
+}
+
+
+@pytest.mark.parametrize("way", FAULTS)
+@pytest.mark.parametrize("batch_events", [1, 10])
+async def test_one_event_that_never_gets_through(
+    client: Client, collector: Collector, url: str, way: str, batch_events: int
+) -> None:
+    if way != "reset" and url.startswith("ws"):
+        pytest.skip("a WebSocket's connection has no answer of HTTP once it is open")
+    async with client(batch_events=batch_events) as sender:
+        assert (await sender.send_page_event(event_name="first")).ok
+        faults = FAULTS[way](containing=b"poison")
+        for fault in faults:
+            collector.faults.add(fault)
+        good = [await sender.submit(PageEvent(event_name=f"{n}")) for n in range(35)]
+        poison = await sender.submit(PageEvent(event_name="poison"))
+        good += [await sender.submit(PageEvent(event_name=f"{n}")) for n in range(35, 300)]
+        await until(lambda: all(future.done() for future in good), patience=30)
+        assert all(future.result().ok for future in good)
+        assert not poison.done()
+        for fault in faults:
+            collector.faults.remove(fault)
+        assert (await poison).possible_duplicate is (way != "forbidden")
+    assert len(stored(collector)) == 302
