@@ -65,6 +65,17 @@ def test_an_integer_out_of_range(made: Made, kind: str, number: int, place: str)
     assert told_json(message) == wanted
 
 
+@pytest.mark.parametrize("kind", ["float", "FloatValue"])
+@pytest.mark.parametrize("number", [1e39, -3.5e38, 10**39])
+def test_a_float_out_of_range(made: Made, kind: str, number: float) -> None:
+    cls = getattr(made.ours, kinds.message_of(kind))
+    for place in kinds.places(kind):
+        message = cls(**{place: put(place, number)})
+        wanted = f"{cls.__name__}.{place}{at(place)}: out of range for float"
+        assert told(message) == wanted
+        assert told_json(message) == wanted
+
+
 def put(place: str, value: Any) -> Any:
     """The value in a list or a map behind a good one, where the place has those."""
     if place in ("repeated", "unpacked"):

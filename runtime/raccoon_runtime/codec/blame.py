@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ..errors import SerializationError
 from . import checks
-from .kinds import MAX_DEPTH, Scalar, form
+from .kinds import MAX_DEPTH, WRAPPERS, Scalar, form
 from .plan import Field, Plan, plan_of
 from .spec import default
 from .unwrapped import FLAT, NESTED
@@ -139,10 +139,10 @@ class _Walk:
             self._try(lambda value: checks.enumerated(value, field.cls), value, where)
         elif field.kind in NESTED:
             self._try(lambda value: NESTED[field.kind](value, deeper), value, where)
+        elif scalar := field.scalar or WRAPPERS.get(field.kind):
+            self._try(scalar_check(scalar), value, where)
         elif field.kind in FLAT:
             self._try(FLAT[field.kind], value, where)
-        elif field.scalar is not None:
-            self._try(scalar_check(field.scalar), value, where)
 
     def _try(self, check: Check, value: Any, where: str) -> None:
         try:
