@@ -7,12 +7,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from raccoon_runtime import codec
 from raccoon_runtime.errors import SerializationError
-from raccoon_runtime.well_known import NULL, Duration, Timestamp
+from raccoon_runtime.message import OutputFormat
+from raccoon_runtime.well_known import NULL, Duration, FieldMask, Timestamp
+from raccoon_runtime.well_known import Any as AnyMessage
 
 from tests.codec import kinds
 from tests.codec.conftest import Made
@@ -34,9 +36,12 @@ RANGES = [
 
 
 def told(message: Any) -> str:
-    """The error of an encoding, which is the same for bytes and for keywords."""
+    """The error of an encoding: the same for bytes, for keywords and for a dict of plain values."""
     with pytest.raises(SerializationError) as caught:
         bytes(message)
+    with pytest.raises(SerializationError) as python:
+        message.to_dict(output_format=OutputFormat.PYTHON)
+    assert str(python.value) == str(caught.value)
     fields = {name: getattr(message, name) for name in type(message).__dataclass_fields__}
     with pytest.raises(SerializationError) as again:
         codec.of(type(message)).encode_fields(fields)
@@ -46,9 +51,12 @@ def told(message: Any) -> str:
 
 
 def told_json(message: Any) -> str:
-    """The same for JSON."""
+    """The same for JSON, with default values or without."""
     with pytest.raises(SerializationError) as caught:
         message.to_json()
+    with pytest.raises(SerializationError) as full:
+        message.to_json(include_default_values=True)
+    assert str(full.value) == str(caught.value)
     assert SECRET not in str(caught.value)
     return str(caught.value)
 
@@ -100,6 +108,7 @@ WRONG: dict[str, list[Any]] = {
     "bytes": ["text", 1, 0, None, [1], {}],
     "Mood": ["MOOD_GOOD", 1.0, True, Other.ONE, None, b""],
     "Leaf": [{"name": "x"}, "x", 1, ()],
+    "FieldMask": ["x", ["x"], {"paths": ["x"]}],
     "Timestamp": [1, "2026-03-14T15:09:26Z", timedelta(1), datetime(2026, 1, 1), 0.0],
     "Duration": [1, "1s", datetime(2026, 1, 1, tzinfo=timezone.utc), 0],
     "Struct": [[], "x", 1, {1: 2}, {"a": object()}, {"a": {1}}],
@@ -147,6 +156,25 @@ def test_no_list_and_no_map(made: Made, place: str, value: Any) -> None:
         wanted = f"{cls.__name__}.{place}: {type(value).__name__} where a "
         assert told(message).startswith(wanted)
         assert told_json(message).startswith(wanted)
+
+
+def test_a_wrong_type_in_what_json_shows_as_a_whole(made: Made) -> None:
+    """In a FieldMask and an Any, whose JSON is not that of their fields."""
+    mask, any_ = "fieldmask_single", "any_single"
+    for field, wrong, name, reason in [
+        (mask, FieldMask(paths=cast(Any, "ab")), "paths", "str where a list belongs"),
+        (any_, AnyMessage(value=cast(Any, "")), "value", "str where bytes belongs"),
+        (any_, AnyMessage(type_url=cast(Any, None)), "type_url", "NoneType where a str belongs"),
+    ]:
+        message = made.ours.Everything(**{field: wrong})
+        assert told(message) == f"Everything.{field}.{name}: {reason}"
+        assert told_json(message) == f"Everything.{field}: {reason}"
+
+
+def test_a_dict_of_an_any_that_is_not_known(made: Made) -> None:
+    message = made.ours.Everything(any_single=AnyMessage(type_url="x.com/no.Such"))
+    with pytest.raises(SerializationError, match=r"^Everything\.any_single: an Any of 'no\.Such'"):
+        message.to_dict(output_format=OutputFormat.PYTHON)
 
 
 def test_what_is_as_good_is_taken(made: Made) -> None:

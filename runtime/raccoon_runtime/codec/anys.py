@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ..interface import package_path
 from . import json_in, json_out, unwrapped
-from .checks import text
+from .checks import listed, octets, text
 from .json_text import Intake, keys_in
 from .kinds import ANY, EMPTY, FIELD_MASK, MAX_DEPTH, UNWRAPPED
 from .plan import plan_of
@@ -90,7 +90,7 @@ def any_to_json(value: Any, types: Types, depth: int, proto_names: bool) -> dict
     """Return an Any as the JSON of what it holds, with its type in it."""
     if depth > MAX_DEPTH:
         too_deep()
-    url, data = text(value.type_url), value.value
+    url, data = text(value.type_url), octets(value.value)
     if not url:
         if data:
             raise ValueError("an Any with a value and without a type")
@@ -171,7 +171,7 @@ def mask_to_json(mask: Any) -> str:
     back the same.
     """
     paths: list[str] = []
-    for path in mask.paths:
+    for path in listed(mask.paths):
         if not _SNAKE_PATH.fullmatch(text(path)):
             raise ValueError("a path that JSON's camel case cannot hold")
         paths.append(re.sub("_([a-z])", lambda found: found[1].upper(), path))

@@ -263,6 +263,12 @@ class _Writer:
 
 def _json_checks(types: Types, proto_names: bool) -> Mapping[str, blame.Check]:
     """Where JSON is narrower than the wire: what blame has to look at besides."""
+    nested = {kind: partial(_at_once, check) for kind, check in json_out.NESTED.items()}
+    return {**json_out.FLAT, **nested, **whole_checks(types, proto_names)}
+
+
+def whole_checks(types: Types, proto_names: bool) -> Mapping[str, blame.Check]:
+    """The same of the messages whose JSON is not that of their fields."""
 
     def message(value: Any) -> None:
         if value.__proto__ == ANY:
@@ -270,8 +276,7 @@ def _json_checks(types: Types, proto_names: bool) -> Mapping[str, blame.Check]:
         elif value.__proto__ == FIELD_MASK:
             mask_to_json(value)
 
-    nested = {kind: partial(_at_once, check) for kind, check in json_out.NESTED.items()}
-    return {**json_out.FLAT, **nested, "message": message}
+    return {"message": message}
 
 
 def _at_once(check: Callable[[Any, int], Any], value: Any) -> Any:

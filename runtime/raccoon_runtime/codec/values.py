@@ -15,6 +15,7 @@ from .codec import of
 from .json_out import OPTIONS
 from .kinds import ANY, FIELD_MASK, UNWRAPPED, Scalar
 from .plan import Field
+from .to_json import whole_checks
 
 
 def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) -> Any:
@@ -22,14 +23,18 @@ def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) ->
 
     With `defaults` what is not set is there too: a field with presence as None.
     """
+    codec = message.__codec__
+    # The codec checks what it writes; what goes field by field is not looked at again.
+    written = codec.encode(message) if python else codec.to_json(proto_names)(message)
     if not python and not defaults:
-        return orjson.loads(message.__codec__.to_json(proto_names)(message))
-    values = _Values(types_of(type(message), of), python, proto_names, defaults)
+        return orjson.loads(written)
+    types = types_of(type(message), of)
     try:
-        found = values.message(message)
+        found = _Values(types, python, proto_names, defaults).message(message)
         return found if python else orjson.loads(orjson.dumps(found, None, OPTIONS))
-    except (TypeError, ValueError, AttributeError) as error:
-        raise blame.of_message(message.__codec__.plan, False)(message, error) from None
+    except (TypeError, ValueError) as error:
+        told = blame.of_message(codec.plan, False, whole_checks(types, proto_names))
+        raise told(message, error) from None
 
 
 def dump_json(message: Any, *, indent: int | str | None, proto_names: bool, defaults: bool) -> str:
