@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
+import sys
 from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError as TheirDecodeError
-from raccoon_runtime.errors import DecodeError
+from raccoon_runtime.errors import DecodeError, SerializationError
+from raccoon_runtime.well_known import Any as AnyMessage
 
 from tests.codec.conftest import Made
 
@@ -356,3 +360,27 @@ def test_unknown_names_may_be_ignored(made: Made) -> None:
 def test_quotes_and_colons_in_texts_are_no_keys(made: Made) -> None:
     node = made.ours.Node(name='":' * 5, named={'a":': made.ours.Node()}, data={'":': ['":']})
     assert made.ours.Node.from_json(node.to_json()) == node
+
+
+def test_an_any_runs_nothing_but_generated_packages(made: Made) -> None:
+    """What else lies below the generated root is not imported, whatever a type's name says."""
+    package = made.folder / "codec_ours"
+    for place in ("foreign.py", "strange/__init__.py", "codec/foreign.py", "broken/__init__.py"):
+        (package / place).parent.mkdir(exist_ok=True)
+        (package / place).write_text("x = y" if "broken" not in place else "x = =")
+    (package / "empty").mkdir()
+    importlib.invalidate_caches()
+    for name in ("foreign.X", "strange.X", "codec.foreign.X", "broken.X", "empty.X", "codec.X.Y"):
+        wanted = f"Everything.any_single: an Any of '{name}', whose class is not known here"
+        assert told_json(made.ours.Everything, {"anySingle": {"@type": f"x/{name}"}}) == wanted
+    found = {name for name in sys.modules if name.startswith("codec_ours.")}
+    assert not [name for name in found if name.endswith((".foreign", ".strange", ".broken"))]
+
+
+def test_an_any_of_a_type_of_many_parts(made: Made) -> None:
+    url = "x/" + "a." * 3_000 + "b"
+    wanted = f"Everything.any_single: an Any of {url[2:82]!r}, whose class is not known here"
+    assert told_json(made.ours.Everything, {"anySingle": {"@type": url}}) == wanted
+    message = made.ours.Everything(any_single=AnyMessage(type_url=url))
+    with pytest.raises(SerializationError, match=f"^{re.escape(wanted)}$"):
+        message.to_json()

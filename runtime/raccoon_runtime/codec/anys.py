@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from importlib.abc import InspectLoader
+from importlib.util import find_spec
 from typing import Any, cast
 
-from ..interface import package_path
+from ..interface import lazy, package_path
 from . import json_in, json_out, unwrapped
 from .checks import listed, octets, text
 from .json_text import Intake, keys_in
@@ -48,22 +51,41 @@ class Types:
                 importlib.import_module("raccoon_runtime.well_known"), name.rpartition(".")[2]
             )
         parts = name.split(".")
-        if self._root and all(part.isidentifier() for part in parts):
-            for length in range(len(parts) - 1, -1, -1):
-                found = self._class(parts[:length], parts[length:])
+        if self._root in sys.modules and all(map(str.isidentifier, parts)):
+            packages = [self._root, *self._packages(parts[:-1])]
+            for depth in reversed(range(len(packages))):
+                found = _class(packages[depth], parts[depth:])
                 if found is not None and getattr(found, "__proto__", None) == name:
                     return found
         raise ValueError(f"an Any of {name[:80]!r}, whose class is not known here")
 
-    def _class(self, package: list[str], names: list[str]) -> Any:
-        module = ".".join([self._root, *filter(None, [package_path(".".join(package))])])
-        try:
-            found: Any = importlib.import_module(module)
-        except ModuleNotFoundError:
-            return None
-        for name in names:
-            found = getattr(found, name, None)
-        return found
+    def _packages(self, parts: Iterable[str]) -> Iterator[str]:
+        """The generated packages on the way down; what else lies there is not imported."""
+        package = self._root
+        for part in parts:
+            package = f"{package}.{package_path(part)}"
+            if not _is_face(package):
+                return
+            yield package
+
+
+def _class(package: str, names: Iterable[str]) -> Any:
+    found: Any = importlib.import_module(package)
+    for name in names:
+        found = getattr(found, name, None)
+    return found
+
+
+def _is_face(package: str) -> bool:
+    """Whether a package is a generated one, or empty; it is not run to find out."""
+    spec = find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        return False
+    try:
+        code = cast(InspectLoader, spec.loader).get_code(package)
+    except (AttributeError, ImportError, SyntaxError):
+        return False
+    return code is not None and (not code.co_names or lazy.__module__ in code.co_names)
 
 
 def types_of(cls: Any, codecs: Codecs) -> Types:
