@@ -211,7 +211,8 @@ class Message(betterproto2.Message):
         `OutputFormat.PYTHON`.
 
         Keys are the JSON names, or with `Casing.SNAKE` the proto names. With
-        `include_default_values` fields that are not set are in it too, as their defaults or None.
+        `include_default_values` fields that are not set are in it too, as their defaults or None;
+        but not a `google.protobuf.Value` or `NullValue`, of which null is a value.
         """
         found: dict[str, Any] = codec.to_dict(
             self,

@@ -66,6 +66,21 @@ def test_json(made: Made, kind: str, place: str) -> None:
         assert ours.from_dict(python) == message
 
 
+@pytest.mark.parametrize("form", OutputFormat)
+def test_what_defaults_are_shown_of_comes_back(made: Made, form: OutputFormat) -> None:
+    """Null stands for what is not set, except where it would be a value."""
+    for name in [*map(kinds.message_of, kinds.KINDS), "Everything", "Node", "Choice"]:
+        cls = getattr(made.ours, name)
+        shown = cls().to_dict(output_format=form, include_default_values=True)
+        assert cls.from_dict(shown) == cls()
+        assert cls.from_json(cls().to_json(include_default_values=True)) == cls()
+    value = made.ours.KindValue().to_dict(output_format=form, include_default_values=True)
+    assert value == {"repeated": [], "mapped": {}, "otherwise": None}
+    null = made.ours.Choice(null=made.ours.Choice.from_json('{"null": null}').null)
+    shown = null.to_dict(output_format=form, include_default_values=True)
+    assert made.ours.Choice.from_dict(shown) == null
+
+
 @pytest.mark.parametrize(("kind", "place"), CASES)
 def test_json_with_proto_names(made: Made, kind: str, place: str) -> None:
     _, theirs = made.pair("Everything")

@@ -12,6 +12,7 @@ import orjson
 from . import blame, json_out
 from .anys import Types, any_to_json, mask_to_json, types_of, unwrapped_to_json
 from .codec import of
+from .json_elements import takes_null
 from .json_out import OPTIONS
 from .kinds import ANY, FIELD_MASK, UNWRAPPED, Scalar
 from .plan import Field
@@ -21,7 +22,8 @@ from .to_json import whole_checks
 def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) -> Any:
     """Return a message as a dict, of ProtoJSON or with `python` of Python's values.
 
-    With `defaults` what is not set is there too: a field with presence as None.
+    With `defaults` what is not set is there too: a field with presence as None, unless that is a
+    value of it.
     """
     codec = message.__codec__
     # The codec checks what it writes; what goes field by field is not looked at again.
@@ -63,7 +65,9 @@ class _Values:
         found: dict[str, Any] = {}
         for field in message.__codec__.plan.fields:
             value = getattr(message, field.name)
-            if self._defaults or message.is_set(field.name):
+            # Null would come back as a value where it is one.
+            shown = self._defaults and not (value is None and takes_null(field))
+            if shown or message.is_set(field.name):
                 key = field.proto_name if self._proto_names else field.json_name
                 found[key] = self._field(field, value, depth)
         return found
