@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import sys
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ def test_nesting(made: Made) -> None:
 
 
 def test_what_is_no_bytes(made: Made) -> None:
-    for given in ("text", None, 1, ["x"]):
+    for given in ("text", None, 1, ["x"], [1]):
         with pytest.raises(DecodeError, match=r"^Node: .* where bytes belongs?"):
             made.ours.Node.parse(given)
     for given in (bytearray(b"\n\x01x"), memoryview(b"\n\x01x")):
@@ -360,6 +361,19 @@ def test_unknown_names_may_be_ignored(made: Made) -> None:
 def test_quotes_and_colons_in_texts_are_no_keys(made: Made) -> None:
     node = made.ours.Node(name='":' * 5, named={'a":': made.ours.Node()}, data={'":': ['":']})
     assert made.ours.Node.from_json(node.to_json()) == node
+
+
+def test_a_dict_of_what_has_no_bytes(made: Made) -> None:
+    """Where no text is parsed, there can be more in a dict than JSON can say."""
+    for given, path in [
+        ({"stringSingle": "\ud800"}, "string_single: a str with a lone surrogate"),
+        ({"stringMapped": {"a": "b", "\ud800": ""}}, "string_mapped[key 1]: a str with a lone"),
+        ({"structSingle": {"a": ["\ud800"]}}, "struct_single: "),
+        ({"leafSingle": {"name": "\ud800"}}, "leaf_single.name: a str with a lone surrogate"),
+        ({"timestampSingle": datetime(2026, 1, 1)}, "timestamp_single: a naive datetime"),
+    ]:
+        with pytest.raises(DecodeError, match=f"^{re.escape(f'Everything.{path}')}"):
+            made.ours.Everything.from_dict(given)
 
 
 def test_an_any_runs_nothing_but_generated_packages(made: Made) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from ..errors import DecodeError, SerializationError
 from .anys import Types, types_of
 from .decode import write_decode, write_merge
 from .encode import write_encode, write_encode_fields
@@ -135,7 +136,13 @@ class Codec(Generic[M]):
         """Return the message that parsed ProtoJSON describes."""
         intake = Intake()
         intake.ignore_unknown = ignore_unknown
-        return self.parse_dict(value, intake)
+        made = self.parse_dict(value, intake)
+        try:
+            self.encode(made)
+        except SerializationError as error:
+            # A dict may hold what no text can: a lone surrogate, a naive datetime.
+            raise DecodeError(str(error)) from None
+        return made
 
     @property
     def _types(self) -> Types:

@@ -9,6 +9,7 @@ from struct import error as StructError
 from typing import Any
 
 from ..errors import DecodeError
+from .checks import octets
 from .kinds import MAX_DEPTH, SIZED
 from .plan import Field, Plan, plan_of
 from .read import reader, unpacker
@@ -26,7 +27,8 @@ def explain_wire(plan: Plan) -> Explain:
 
     def explain(data: Any, error: Exception) -> DecodeError:
         try:
-            _message(plan, bytes(data), 0, len(data), plan.name, 0)
+            data = octets(data)
+            _message(plan, data, 0, len(data), plan.name, 0)
         except _Found as found:
             return DecodeError(str(found))
         except TooDeep as found:
