@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError as TheirDecodeError
 from raccoon_runtime.errors import DecodeError, SerializationError
 from raccoon_runtime.well_known import Any as AnyMessage
 
+from tests.codec import kinds
 from tests.codec.conftest import Made
 
 SECRET = b"do-not-tell-anyone"
@@ -52,7 +53,11 @@ BAD = {
     "a text cut off": (b"\x0a\x05ab", "Node: truncated"),
     "a text cut off within": (b"\x12\x04\x0a\x05ab", "Node.child: truncated"),
     "a text longer than its message": (b"\x12\x03\x0a\x05a\x0a\x04abcd", "Node.child: truncated"),
-    "a huge length": (b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "Node: truncated"),
+    "a huge length": (b"\x0a\xff\xff\xff\xff\x07", "Node: truncated"),
+    "a huger length": (
+        b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        "Node: a length longer than five bytes",
+    ),
     "invalid UTF-8": (b"\x0a\x01\xff", "Node.name: invalid UTF-8"),
     "a surrogate in UTF-8": (b"\x0a\x03\xed\xa0\x80", "Node.name: invalid UTF-8"),
     "overlong UTF-8": (b"\x0a\x02\xc0\x80", "Node.name: invalid UTF-8"),
@@ -74,6 +79,22 @@ BAD = {
         b"\x98\x06" + b"\xff" * 10 + b"\x01",
         "Node: a varint longer than ten bytes",
     ),
+    "a length of six bytes": (
+        b"\x0a\x82\x80\x80\x80\x80\x00ab",
+        "Node: a length longer than five bytes",
+    ),
+    "a message's length of six bytes": (
+        b"\x12\x83\x80\x80\x80\x80\x00\x0a\x01a",
+        "Node: a length longer than five bytes",
+    ),
+    "a length of six bytes within": (
+        b"\x12\x08\x0a\x81\x80\x80\x80\x80\x00a",
+        "Node.child: a length longer than five bytes",
+    ),
+    "an unknown field's length of six bytes": (
+        b"\x9a\x06\x80\x80\x80\x80\x80\x00",
+        "Node: a length longer than five bytes",
+    ),
     "a fixed cut off": (b"\x9d\x06abc", "Node: truncated"),
 }
 
@@ -82,6 +103,20 @@ BAD = {
 def test_bytes_that_are_no_message(made: Made, what: str) -> None:
     data, wanted = BAD[what]
     assert told(made.ours.Node, data, made.theirs.Node) == wanted
+
+
+def test_lengths_of_many_bytes(made: Made) -> None:
+    """Of every kind that has one, in every place: up to five bytes, as in upb."""
+    for kind in kinds.KINDS:
+        ours, theirs = made.pair(kinds.message_of(kind))
+        for number in range(1, 8):
+            for size in range(2, 11):
+                data = tagged(number, 2, b"\x80" * (size - 1) + b"\x00")
+                if size > 5:
+                    assert told(ours, data, theirs).endswith(": a length longer than five bytes")
+                else:
+                    theirs.FromString(data)
+                    ours.parse(data)
 
 
 @pytest.mark.parametrize("data", [b"\x08", b"\x0d\x00", b"\x09\x00", b"\x0a\x01", b"\x0a\x03\x08"])

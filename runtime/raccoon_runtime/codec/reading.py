@@ -26,6 +26,7 @@ class Reading:
         self._behind = 1
         """How far behind `__pos` the value begins: the length of the tag."""
         source.use("__varint", wire.read_varint)
+        source.use("__length", wire.read_length)
 
     def matching(self, word: str, head: bytes) -> AbstractContextManager[None]:
         """Open a block, an `if` or a `while`, for the field with that tag."""
@@ -41,7 +42,7 @@ class Reading:
 
     def size(self) -> None:
         """Read a length into `__n`; `__pos` is the value's then."""
-        self._number("__n", "__n")
+        self._number("__n", "__n", "__length")
 
     def element(self, field: Field, target: str, previous: str | None) -> None:
         """Read one value into `target`; a message seen before, in `previous`, is merged into."""
@@ -80,13 +81,13 @@ class Reading:
         else:
             self._number(target, _signed(target, scalar))
 
-    def _number(self, target: str, wide: str) -> None:
-        """Read a varint; `wide` is what one of more than seven bits means."""
+    def _number(self, target: str, wide: str, read: str = "__varint") -> None:
+        """Read a varint; `wide` is what one of more than seven bits means, as `read` gives it."""
         source, step = self._source, self._behind
         source.add(f"{target} = __data[__pos + {step}]")
         source.add(f"if {target} < 128: __pos += {step + 1}")
         with source.block("else:"):
-            source.add(f"{target}, __pos = __varint(__data, __pos + {step})")
+            source.add(f"{target}, __pos = {read}(__data, __pos + {step})")
             if wide != target:
                 source.add(f"{target} = {wide}")
 

@@ -42,6 +42,22 @@ def read_varint(data: bytes, pos: int) -> tuple[int, int]:
     raise ValueError("a varint longer than ten bytes")
 
 
+def read_length(data: bytes, pos: int) -> tuple[int, int]:
+    """Return the length at `pos` and the position behind it. It has at most five bytes, as in
+    google's parsers.
+    """
+    byte = data[pos]
+    if byte < 0x80:
+        return byte, pos + 1
+    more = data[pos + 1]
+    if more < 0x80:
+        return byte & 0x7F | more << 7, pos + 2
+    size, behind = read_varint(data, pos)
+    if behind - pos > 5:
+        raise ValueError("a length longer than five bytes")
+    return size, behind
+
+
 def read_tag(data: bytes, pos: int) -> tuple[int, int]:
     """Return the tag at `pos`, its field number and wire type checked, and the position behind it.
     It has at most five bytes, as in google's parsers.
@@ -60,7 +76,7 @@ def skip_value(data: bytes, pos: int, tag: int, depth: int) -> int:
     if wire == VARINT:
         return read_varint(data, pos)[1]
     if wire == SIZED:
-        size, pos = read_varint(data, pos)
+        size, pos = read_length(data, pos)
         return pos + size
     if wire == FIXED64:
         return pos + 8
@@ -140,7 +156,7 @@ def fields(data: bytes, pos: int, end: int, depth: int = 0) -> Iterator[tuple[in
         if tag & 7 == VARINT:
             value, _ = read_varint(data, pos)
         elif tag & 7 == SIZED:
-            _, pos = read_varint(data, pos)
+            _, pos = read_length(data, pos)
         yield tag, pos, stop, value
         pos = stop
     if pos != end:
