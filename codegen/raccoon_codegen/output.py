@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from .errors import OutputError
 from .header import is_ours
@@ -58,7 +58,9 @@ def scan(directory: str) -> Tree:
     except FileNotFoundError:
         pass
     except NotADirectoryError:
-        raise OutputError(f"{directory}: is a file, and the output is a directory") from None
+        way = (Path(directory), *Path(directory).parents)
+        file = next((path for path in way if os.path.exists(path)), directory)
+        raise OutputError(f"{file}: is a file, and the output is a directory") from None
     except OSError as error:
         raise OutputError(f"{error.filename}: {error.strerror}") from error
     return Tree(found.root, found.ours, frozenset(found.others), frozenset(found.directories))

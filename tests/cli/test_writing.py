@@ -240,9 +240,11 @@ def test_the_output_is_a_file(project: Project) -> None:
 
 def test_the_output_would_lie_in_a_file(project: Project) -> None:
     project.out.write_text("mine")
-    result = project.bare("schemas", "-o", "generated/below")
-    assert result.exit_code == 2
-    assert "is a file, and the output is a directory" in result.stderr
+    for out in ("generated/below", "generated/further/below", str(project.out / "below")):
+        result = project.bare("schemas", "-o", out)
+        assert result.exit_code == 2
+        file = out[: out.index("generated") + len("generated")]
+        assert result.stderr == f"Error: {file}: is a file, and the output is a directory\n"
 
 
 def test_the_working_directory_as_output(project: Project) -> None:
