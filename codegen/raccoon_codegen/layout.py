@@ -23,13 +23,13 @@ def check(tops: Mapping[File, Sequence[Type]], schema: Schema) -> None:
 
 
 def _check_paths(files: Iterable[File], schema: Schema) -> None:
-    places: dict[str, tuple[str, File]] = {}
+    places: dict[str, tuple[str, str, File]] = {}
     for file in files:
-        for path in _paths(file):
-            other, owner = places.setdefault(path.lower(), (path, file))
+        for path, shown in _paths(file).items():
+            other, there, owner = places.setdefault(path.lower(), (path, shown, file))
             if owner is not file and (other != path or path == file.path):
-                clash = f"meets {other} of {schema.sources.shown(owner.proto.name)}"
-                _report_file(file, f"its output {path} {clash}", _RENAME_FILE, schema)
+                clash = f"meets {there} of {schema.sources.shown(owner.proto.name)}"
+                _report_file(file, f"its output {shown} {clash}", _RENAME_FILE, schema)
         for part in _PYTHONS_OWN.intersection(file.directories):
             message = f"no Python package can be named {part!r}"
             _report_file(file, message, "Rename the proto package.", schema)
@@ -40,10 +40,13 @@ def _report_file(file: File, message: str, hint: str, schema: Schema) -> None:
     schema.problems.append(Problem(where, 0, 0, message, hint))
 
 
-def _paths(file: File) -> list[str]:
-    """What the file occupies; a directory stands for a module of its name, which it would hide."""
+def _paths(file: File) -> dict[str, str]:
+    """What the file occupies, and as what that is shown; a directory stands for a module of its
+    name, which it would hide.
+    """
     depths = range(1, len(file.directories) + 1)
-    return [file.path, *("/".join(file.directories[:n]) + ".py" for n in depths)]
+    directories = ["/".join(file.directories[:depth]) for depth in depths]
+    return {file.path: file.path, **{f"{path}.py": f"{path}/" for path in directories}}
 
 
 def _check_names(tops: Mapping[File, Sequence[Type]], schema: Schema) -> None:

@@ -393,7 +393,7 @@ def test_packages_within_one_another(problems: Any) -> None:
                 "b.proto": "package shop; message B {}",
             },
             "b.proto",
-            "its output shop.py meets Shop.py of a.proto",
+            "its output shop/ meets Shop/ of a.proto",
         ),
         (
             {"Order.proto": "message A {}", "order.proto": "message B {}"},
@@ -406,7 +406,7 @@ def test_packages_within_one_another(problems: Any) -> None:
                 "b.proto": "package shop; message B {}",
             },
             "b.proto",
-            "its output shop/b_pb.py meets shop/b_pb.py of a.proto",
+            "its output shop/b_pb.py meets shop/b_pb/ of a.proto",
         ),
         (
             {"a.proto": "package shop.__init__; message A {}"},
