@@ -143,8 +143,8 @@ def _run(
 
     started = time.perf_counter()
     # An option that was not given is an empty tuple, or None.
-    settings = Settings(**{name: value or None for name, value in given.items()})
-    config = settings.over(of_project(Path.cwd())).config()
+    said: dict[str, Any] = {name: value or None for name, value in given.items()}
+    config = Settings(**said).over(of_project(Path.cwd())).config()
     report = Report(shown(config.out), quiet=quiet, verbose=verbose)
     with report.progress() as progress:
         outcome = compare(config, progress)

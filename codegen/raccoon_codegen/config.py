@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -38,12 +38,15 @@ class Settings:
     events: tuple[str, ...] | None = None
     exclude_events: tuple[str, ...] | None = None
     overrides: Mapping[str, Override] | None = None
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where in a file they stand, by the names above."""
 
     def over(self, other: Settings) -> Settings:
         """These settings, and the other's where these are silent."""
-        mine = {f.name: getattr(self, f.name) for f in fields(self)}
-        theirs = {name: getattr(other, name) for name in mine}
-        return Settings(**{n: theirs[n] if v is None else v for n, v in mine.items()})
+        silent = [f.name for f in fields(self) if getattr(self, f.name) is None]
+        places = {name: other.places[name] for name in silent if name in other.places}
+        theirs = {name: getattr(other, name) for name in silent}
+        return replace(self, **theirs, places={**self.places, **places})
 
     def config(self) -> Config:
         """What to do; UsageError when it does not say from what or to where."""
@@ -63,6 +66,7 @@ class Settings:
             events=self.events or (),
             exclude_events=self.exclude_events or (),
             overrides=self.overrides or {},
+            places=self.places,
         )
         return Config(inputs=inputs, out=self.out)
 
@@ -128,12 +132,13 @@ class _Reader:
             raise self._error("out", "out is a directory, as text")
         overrides = said.get("overrides")
         return Settings(
-            schemas=self._paths(strings.get("schemas")),
-            out=None if out is None else self._below(out),
-            import_roots=self._paths(strings.get("import-roots")),
+            schemas=self._paths("schemas", strings),
+            out=None if out is None else self._below("out", out),
+            import_roots=self._paths("import-roots", strings),
             events=strings.get("events"),
             exclude_events=strings.get("exclude-events"),
             overrides=None if overrides is None else self._overrides(overrides),
+            places={key.replace("-", "_"): self._where(key) for key in said},
         )
 
     def _strings(self, key: str, value: Any) -> tuple[str, ...]:
@@ -149,10 +154,12 @@ class _Reader:
                 return tuple(cast(list[str], items))
         raise self._error(key, f'{key} is a list of texts, such as {key} = ["{_EXAMPLES[key]}"]')
 
-    def _paths(self, names: Iterable[str] | None) -> tuple[Path, ...] | None:
-        return None if names is None else tuple(map(self._below, names))
+    def _paths(self, key: str, strings: Mapping[str, Iterable[str]]) -> tuple[Path, ...] | None:
+        return tuple(self._below(key, name) for name in strings[key]) if key in strings else None
 
-    def _below(self, name: str) -> Path:
+    def _below(self, key: str, name: str) -> Path:
+        if "\0" in name:
+            raise self._error(key, f"{key} has a path with a NUL in it")
         return Path(shown(self._path.parent / name))
 
     def _overrides(self, value: Any) -> dict[str, Override]:
@@ -176,7 +183,7 @@ class _Reader:
         for key, value in settings.items():
             if not isinstance(value, str):
                 raise self._error(key, f"{key} in {table} is a text")
-        return Override(**settings)
+        return Override(**settings, place=self._where(name))
 
     def _check_keys(self, said: Iterable[str], known: Iterable[str], table: str) -> None:
         for key in said:
@@ -186,10 +193,10 @@ class _Reader:
                 raise self._error(key, f"{table} has no setting {key!r}; {hint}")
 
     def _error(self, key: str, message: str) -> UsageError:
-        return UsageError(f"{shown(self._path)}{self._place(key)}: {message}")
+        return UsageError(f"{self._where(key)}: {message}")
 
-    def _place(self, key: str) -> str:
-        """The line where our table, or one below it, first speaks of `key`."""
+    def _where(self, key: str) -> str:
+        """The file, and the line in it where our table, or one below it, first speaks of `key`."""
         ours = TABLE.rpartition(".")[2]
         inside = key == ours
         word = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
@@ -198,8 +205,8 @@ class _Reader:
                 inside = ours in line
             found = word.search(line.partition("=")[0]) if inside else None
             if found:
-                return f":{number}:{found.start() + 1}"
-        return ""
+                return f"{shown(self._path)}:{number}:{found.start() + 1}"
+        return shown(self._path)
 
 
 _EXAMPLES = {

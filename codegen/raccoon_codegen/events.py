@@ -11,7 +11,7 @@ from fnmatch import translate
 from . import names, options
 from .comments import Path
 from .conflicts import Claim, check
-from .errors import UsageError
+from .errors import Problem, UsageError
 from .inputs import Inputs, Override
 from .names import Identifier
 from .options import EventOptions
@@ -101,16 +101,23 @@ def _event(
     default = default_name(top.raw_name)
     name, name_at = _first(top, override.name, said.name, options.EVENT_NAME, default)
     type, type_at = _first(top, override.type, said.type, options.EVENT_TYPE, default)
+
+    def report(outside: str | None, at: Path, message: str, hint: str) -> None:
+        if outside is not None and override.place:
+            schema.problems.append(Problem(override.place, 0, 0, message, hint))
+        else:
+            schema.report(top.file, at, message, hint)
+
     if not _METHOD.fullmatch(name):
-        schema.report(
-            top.file,
+        report(
+            override.name,
             name_at,
             f"an event cannot be named {name!r}",
             "The method is send_<name>_event: letters, digits and `_`.",
         )
     if not _TYPE.fullmatch(type):
-        schema.report(
-            top.file,
+        report(
+            override.type,
             type_at,
             f"an event cannot have the type {type!r}",
             "A type is part of a topic's name: letters, digits, `.`, `_` and `-`.",
@@ -145,14 +152,15 @@ def _no_nested(types: Iterable[Type], schema: Schema) -> None:
 def _check_outside(tops: Iterable[Type], inputs: Inputs) -> None:
     """Settings from outside mean some message."""
     known = [top.proto_name for top in tops]
-    globs = {"--events": inputs.events, "--exclude-events": inputs.exclude_events}
-    for option, glob in ((option, glob) for option, given in globs.items() for glob in given):
+    globs = [("events", glob) for glob in inputs.events]
+    globs += [("exclude_events", glob) for glob in inputs.exclude_events]
+    for setting, glob in globs:
         if glob != "*" and not any(map(_matcher([glob]).fullmatch, known)):
-            raise UsageError(f"{option} {glob!r} matches no message of the schemas")
-    for name in inputs.overrides:
+            said = f"{inputs.at(setting) or '--'}{setting.replace('_', '-')} {glob!r}"
+            raise UsageError(f"{said} matches no message of the schemas")
+    for name, override in inputs.overrides.items():
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(
-                f"settings for an event {name}: no such message at the top of a schema{hint}"
-            )
+            said = f"{override.place and f'{override.place}: '}settings for an event {name}"
+            raise UsageError(f"{said}: no such message at the top of a schema{hint}")

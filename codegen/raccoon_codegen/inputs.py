@@ -15,6 +15,8 @@ class Override:
     """The method is `send_<name>_event`."""
     type: str | None = None
     """The event's type, part of its topic's name."""
+    place: str = field(default="", compare=False)
+    """`file:line:col` of these settings, when they stand in a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +33,9 @@ class Inputs:
     """Globs over full proto names: what matches is no event, unless an override names it."""
     overrides: Mapping[str, Override] = field(default_factory=dict[str, Override])
     """Full proto name of a message → its event's name or type. It makes the message an event."""
+    places: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    """Name of a field → `file:line:col`, when the setting stands in a file."""
+
+    def at(self, setting: str) -> str:
+        """What an error about a setting begins with: its place, if it has one."""
+        return f"{place}: " if (place := self.places.get(setting)) else ""

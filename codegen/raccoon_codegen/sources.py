@@ -60,10 +60,10 @@ def find(inputs: Inputs) -> Sources:
     import_roots = [os.path.abspath(path) for path in inputs.import_roots]
     for path, name in zip(given, inputs.schemas, strict=True):
         if not os.path.lexists(path):
-            raise UsageError(f"{name}: no such file or directory")
+            raise UsageError(f"{inputs.at('schemas')}{name}: no such file or directory")
     for path, name in zip(import_roots, inputs.import_roots, strict=True):
         if not os.path.isdir(path):
-            raise UsageError(f"-I {name}: no such directory")
+            raise UsageError(f"{inputs.at('import_roots') or '-I '}{name}: no such directory")
 
     directories = sorted({path for path in given if os.path.isdir(path)})
     lone = sorted({*given}.difference(directories))
@@ -79,7 +79,7 @@ def find(inputs: Inputs) -> Sources:
     files = [(root, name) for root, name in found if not _is_bundled(name, bundled)]
     if not files:
         where = ", ".join(map(str, inputs.schemas)) or "the schemas"
-        raise UsageError(f"no .proto files in {where}")
+        raise UsageError(f"{inputs.at('schemas')}no .proto files in {where}")
     _check_names(files)
     order = dict.fromkeys([*bundled, *roots, *lone_roots, *import_roots])
     return Sources(tuple(sorted({name for _, name in files})), tuple(order))

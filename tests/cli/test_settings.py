@@ -108,8 +108,15 @@ def test_every_setting(project: Project, settings: Path) -> None:
         ("x = = 1", ":4:5: Invalid value"),
         (
             '[tool.raccoon-codegen.overrides."a.B"]\nname = "x"',
-            "settings for an event a.B",
+            ":4:34: settings for an event a.B",
         ),
+        ('events = ["x"]', "Error: pyproject.toml:4:1: events 'x' matches no message"),
+        (
+            'exclude-events = ["x"]',
+            "Error: pyproject.toml:4:1: exclude-events 'x' matches no message",
+        ),
+        ('import-roots = ["no"]', "Error: pyproject.toml:4:1: no: no such directory"),
+        ('import-roots = ["\\u0000"]', ":4:1: import-roots has a path with a NUL in it"),
     ],
 )
 def test_mistakes(project: Project, settings: Path, text: str, said: str) -> None:
@@ -127,6 +134,16 @@ def test_mistakes(project: Project, settings: Path, text: str, said: str) -> Non
         ("[tool]\nraccoon-codegen = 1\n", ":2:1: raccoon-codegen is a table"),
         ('[tool.raccoon-codegen]\nout = ["x"]\n', ":2:1: out is a directory"),
         ("[tool.raccoon-codegen]\nschemas = []\nout = 'x'\n", "no schemas were given"),
+        ('[tool.raccoon-codegen]\nout = "x\\u0000"\n', ":2:1: out has a path with a NUL in it"),
+        (
+            '[tool.raccoon-codegen]\nout = "x"\nschemas = ["no"]\n',
+            "Error: pyproject.toml:3:1: no: no such file or directory",
+        ),
+        (
+            '[tool.raccoon-codegen]\nout = "x"\nschemas = ["."]\nimport-roots = ["."]\n'
+            'overrides = { "shop.v1.PageEvent" = { name = "" } }\n',
+            "pyproject.toml: an event cannot be named ''",
+        ),
     ],
 )
 def test_other_mistakes(project: Project, settings: Path, text: str, said: str) -> None:
@@ -134,6 +151,31 @@ def test_other_mistakes(project: Project, settings: Path, text: str, said: str) 
     result = project.bare()
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [('name = ""', "an event cannot be named ''"), ('type = "é"', "an event cannot have the type")],
+)
+def test_an_event_that_cannot_be(project: Project, settings: Path, setting: str, said: str) -> None:
+    settings.write_text(
+        f'{BASIC}[tool.raccoon-codegen.overrides."shop.v1.PageEvent"]\n{setting}\n', "utf-8"
+    )
+    result = project.bare()
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"pyproject.toml:4:34: {said}")
+
+
+def test_a_mistake_of_the_command_line_is_not_the_file_s(project: Project, settings: Path) -> None:
+    settings.write_text(f'{BASIC}events = ["*"]\nimport-roots = ["schemas"]\n')
+    for arguments, said in [
+        (("--events", "x"), "--events 'x' matches no message of the schemas"),
+        (("--exclude-events", "x"), "--exclude-events 'x' matches no message of the schemas"),
+        (("-I", "no"), "-I no: no such directory"),
+        (("no",), "no: no such file or directory"),
+    ]:
+        result = project.bare(*arguments)
+        assert (result.exit_code, result.stderr) == (2, f"Error: {said}\n")
 
 
 def test_not_utf_8(project: Project, settings: Path) -> None:
