@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     FeatureSet,
@@ -43,6 +45,23 @@ def extends_options(
             f'an extension of "{extension.extendee[1:]}" is not supported',
             "Use a field of the message, or a google.protobuf.Any.",
         )
+
+
+def one_json_name_each(
+    type: Type, path: Path, protos: Iterable[FieldDescriptorProto], schema: Schema
+) -> None:
+    """No two fields share a JSON name, which protoc lets pass in proto2 and where it is told to."""
+    seen: dict[str, int] = {}
+    for i, proto in enumerate(protos):
+        other = seen.setdefault(proto.json_name, i)
+        if other != i:
+            at = schema.where(type.file, (*path, other))
+            schema.report(
+                type.file,
+                (*path, i),
+                f'"{proto.name}" has the JSON name "{proto.json_name}" of the field at {at}',
+                'Give one of them another: [json_name = "…"].',
+            )
 
 
 def no_group_nor_required(

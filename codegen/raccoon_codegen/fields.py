@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ class Reader:
             return ()
         checks.no_extension(type, message, self._schema)
         protos = tuple(message.field)
+        checks.one_json_name_each(type, (*type.path, _FIELDS), protos, self._schema)
         said = _said(protos)
         spelled = _names(type, protos, said, self._schema)
         oneofs = _oneofs(message, protos)
@@ -172,13 +174,15 @@ def _names(
             taken[name] = i
     for i, name in chosen.items():
         path = (*type.path, _FIELDS, i, _OPTIONS, options.FIELD, options.FIELD_NAME)
-        if names.spelled_field(name) != name or not name.isidentifier():
+        # Python reads names in this form: what is not in it may be another's name.
+        plain = unicodedata.normalize("NFKC", name) == name and name.isidentifier()
+        if names.spelled_field(name) != name or not plain:
             schema.report(
                 type.file,
                 path,
                 f"a field cannot be named {name!r} in Python",
-                "Choose an identifier that is no keyword, is none of the message's own names and "
-                "does not start with two underscores.",
+                "Choose an identifier, in Unicode's form NFKC, that is no keyword, is none of the "
+                "message's own names and does not start with two underscores.",
             )
         elif name in taken:
             other = taken[name]

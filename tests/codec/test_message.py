@@ -280,6 +280,7 @@ def test_what_a_declaration_may_not_say() -> None:
         ({"a": field(0, "int32")}, "0 is no field number"),
         ({"a": field(1 << 29, "int32")}, "no field number"),
         ({"a": field(1, "int32"), "b": field(1, "int32")}, "have one number"),
+        ({"a_b": field(1, "int32"), "aB": field(2, "int32")}, "a_b and aB have one JSON name"),
         ({"__a": field(1, "int32")}, "not a name for a field"),
         ({"a": field(1, "int32", lambda: Enum)}, "takes no class"),
         ({"a": field(1, "map<float, int32>")}, "is no map type"),

@@ -196,7 +196,8 @@ def test_a_class_of_another_file_named_as_the_runtimes(package: Any) -> None:
 def test_fields_that_python_cannot_name(only: Any) -> None:
     message = only(
         "message M { option deprecated_legacy_json_field_conflicts = true;"
-        " string from = 1; string from_ = 2; string __x = 3; string x = 4;"
+        ' string from = 1; string from_ = 2 [json_name = "from2"];'
+        " string __x = 3; string x = 4;"
         " string to_dict = 5; string self = 6; string _y = 7; message parse {} }"
     )
     assert [f.name for f in message.fields] == [
@@ -210,6 +211,7 @@ def test_fields_that_python_cannot_name(only: Any) -> None:
     ]
     assert [a for f in message.fields for a in f.arguments[2:]] == [
         'name="from"',
+        'json="from2"',
         'name="__x"',
         'name="to_dict"',
         'name="self"',

@@ -143,6 +143,10 @@ def test_roots_whose_paths_protoc_would_split(package: Any) -> None:
             "a field cannot be named 'from'",
         ),
         ('string x = 1 [(raccoon.field).name = ""];', 17, "a field cannot be named ''"),
+        *(
+            (f'string x = 1 [(raccoon.field).name = "{name}"];', 17, "a field cannot be named")
+            for name in ("\ufb01", "\uff53\uff45\uff4c\uff46", "\uff49\uff46")
+        ),
         (
             'string x = 1 [(raccoon.field).name = "a b"];',
             17,
@@ -215,6 +219,20 @@ def test_event_options(problems: Any, message: str, column: int, says: str) -> N
     (problem,) = problems({"m.proto": OPTIONS + message})
     assert place(problem) == ("m.proto", 2, column)
     assert problem.message.startswith(says)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'syntax = "proto2";\nmessage M {\n  optional int32 a_b = 1;\n  optional int32 aB = 2;\n}',
+        'syntax = "proto3";\nmessage M { option deprecated_legacy_json_field_conflicts = true;\n'
+        "  int32 a_b = 1;\n  int32 aB = 2;\n}",
+    ],
+)
+def test_two_fields_with_one_json_name(problems: Any, text: str) -> None:
+    (problem,) = problems({"m.proto": text})
+    assert (problem.file, problem.line) == ("m.proto", 4)
+    assert problem.message.startswith('"aB" has the JSON name "aB" of the field at m.proto:3:')
 
 
 def test_a_wrong_setting_from_outside_is_told_at_the_message(problems: Any) -> None:

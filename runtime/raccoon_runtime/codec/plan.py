@@ -132,7 +132,11 @@ def make_plan(cls: type[Any]) -> Plan:
         if before.number == after.number:
             raise TypeError(f"{cls.__qualname__}: {before.name} and {after.name} have one number")
     oneofs: dict[str, tuple[Field, ...]] = {}
+    names: dict[str, str] = {}
     for field in fields:
+        other = names.setdefault(field.json_name, field.name)
+        if other != field.name:
+            raise TypeError(f"{cls.__qualname__}: {other} and {field.name} have one JSON name")
         if field.oneof is not None:
             oneofs[field.oneof] = (*oneofs.get(field.oneof, ()), field)
     return Plan(cls, display_name(cls), cls.__proto__, fields, oneofs)
