@@ -66,6 +66,14 @@ def test_json(made: Made, kind: str, place: str) -> None:
         assert ours.from_dict(python) == message
 
 
+@pytest.mark.parametrize(("kind", "bits"), [("float", "0100c07f"), ("double", "010000000000f47f")])
+def test_a_nan_is_kept_to_the_bit(made: Made, kind: str, bits: str) -> None:
+    cls = getattr(made.ours, kinds.message_of(kind))
+    tag = b"\x0d" if kind == "float" else b"\x09"
+    data = tag + bytes.fromhex(bits)
+    assert bytes(cls.parse(data)) == data
+
+
 @pytest.mark.parametrize("form", OutputFormat)
 def test_what_defaults_are_shown_of_comes_back(made: Made, form: OutputFormat) -> None:
     """Null stands for what is not set, except where it would be a value."""
