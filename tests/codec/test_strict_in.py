@@ -433,3 +433,8 @@ def test_an_any_of_a_type_of_many_parts(made: Made) -> None:
     message = made.ours.Everything(any_single=AnyMessage(type_url=url))
     with pytest.raises(SerializationError, match=f"^{re.escape(wanted)}$"):
         message.to_json()
+
+
+def test_what_is_wrong_with_an_any_by_itself() -> None:
+    said = {"@type": "x/google.protobuf.FloatValue", "value": 1e39}
+    assert told_json(AnyMessage, said) == "Any: out of range for float"

@@ -278,6 +278,7 @@ def test_a_timedelta_longer_than_a_duration(made: Made) -> None:
         ({"timestamp_single": Timestamp.from_raw(0, 1_000_000_000)}, "timestamp_single"),
         ({"duration_single": Duration.from_raw(315_576_000_001, 0)}, "duration_single"),
         ({"duration_single": Duration.from_raw(1, -1)}, "duration_single"),
+        ({"fieldmask_single": FieldMask(paths=[""])}, "fieldmask_single"),
         ({"value_single": float("nan")}, "value_single"),
         ({"struct_single": {"a": [float("inf")]}}, "struct_single"),
         ({"listvalue_single": [float("-inf")]}, "listvalue_single"),
@@ -287,6 +288,14 @@ def test_what_only_json_cannot_hold(made: Made, given: dict[str, Any], path: str
     message = made.ours.Everything(**given)
     assert made.ours.Everything.parse(bytes(message)) == message
     assert told_json(message).startswith(f"Everything.{path}: ")
+
+
+@pytest.mark.parametrize("cls", [Timestamp, Duration])
+def test_more_than_the_wire_holds(cls: Any) -> None:
+    for seconds, nanos in ((1 << 63, 0), (-(1 << 63) - 1, 0), (0, 1 << 31), (0, -(1 << 31) - 1)):
+        with pytest.raises(ValueError, match="out of range"):
+            cls.from_raw(seconds, nanos)
+    assert cls.from_raw((1 << 63) - 1, (1 << 31) - 1).raw == ((1 << 63) - 1, (1 << 31) - 1)
 
 
 def test_a_missing_attribute(made: Made) -> None:

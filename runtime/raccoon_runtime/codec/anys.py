@@ -197,6 +197,8 @@ def mask_to_json(mask: Any) -> str:
         if not _SNAKE_PATH.fullmatch(text(path)):
             raise ValueError("a path that JSON's camel case cannot hold")
         paths.append(re.sub("_([a-z])", lambda found: found[1].upper(), path))
+    if paths == [""]:
+        raise ValueError("an empty path alone, which in JSON is no path")
     return ",".join(paths)
 
 

@@ -30,7 +30,8 @@ def explain_json(plan: Plan, elements: Elements) -> Explain:
 
     def explain(value: Any, intake: Intake, error: Exception) -> DecodeError:
         try:
-            _Walk(plan.name, elements, intake).message(plan, value, plan.name, 0)
+            if plan.proto not in (ANY, FIELD_MASK):
+                _Walk(plan.name, elements, intake).message(plan, value, plan.name, 0)
         except _Found as found:
             return DecodeError(str(found))
         return DecodeError(f"{plan.name}: {error}")

@@ -18,6 +18,11 @@ BILLION = 1_000_000_000
 OUT_OF_RANGE = "a datetime that in UTC is out of range for a Timestamp"
 
 
+def _check_raw(seconds: int, nanos: int) -> None:
+    if not (-(1 << 63) <= seconds < 1 << 63 and -(1 << 31) <= nanos < 1 << 31):
+        raise ValueError("out of range for what is encoded: int64 seconds and int32 nanos")
+
+
 class Timestamp(datetime):
     """A point in time that a plain datetime cannot hold: with nanoseconds, or before year 1 or
     after year 9999.
@@ -32,7 +37,10 @@ class Timestamp(datetime):
 
     @classmethod
     def from_raw(cls, seconds: int, nanos: int) -> Timestamp:
-        """Return the time `seconds` and `nanos` after the epoch."""
+        """Return the time `seconds` and `nanos` after the epoch; a ValueError if they are more than
+        64 and 32 bits.
+        """
+        _check_raw(seconds, nanos)
         try:
             near = EPOCH + timedelta(0, seconds, nanos // 1000)
         except OverflowError:
@@ -136,7 +144,10 @@ class Duration(timedelta):
 
     @classmethod
     def from_raw(cls, seconds: int, nanos: int) -> Duration:
-        """Return the span of `seconds` and `nanos`, both of one sign."""
+        """Return the span of `seconds` and `nanos`, both of one sign; a ValueError if they are more
+        than 64 and 32 bits.
+        """
+        _check_raw(seconds, nanos)
         micros = nanos // 1000 if nanos >= 0 else -(-nanos // 1000)
         try:
             near = timedelta(0, seconds, micros)
