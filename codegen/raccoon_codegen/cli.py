@@ -13,7 +13,7 @@ import click
 
 from . import export
 from .config import Settings, of_project, shown
-from .errors import RaccoonCodegenError, SchemaError
+from .errors import RaccoonCodegenError, SchemaError, UsageError
 from .report import Report
 from .run import compare
 
@@ -144,7 +144,7 @@ def _run(
     started = time.perf_counter()
     # An option that was not given is an empty tuple, or None.
     said: dict[str, Any] = {name: value or None for name, value in given.items()}
-    config = Settings(**said).over(of_project(Path.cwd())).config()
+    config = Settings(**said).over(of_project(_here())).config()
     report = Report(shown(config.out), quiet=quiet, verbose=verbose)
     with report.progress() as progress:
         outcome = compare(config, progress)
@@ -155,6 +155,13 @@ def _run(
         return 1 if check and outcome.changes else 0
     report.done(outcome, time.perf_counter() - started, failing=fail_on_change)
     return 1 if fail_on_change and outcome.changes else 0
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the working directory is not there any more") from None
 
 
 def main() -> None:

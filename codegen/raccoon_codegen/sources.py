@@ -137,6 +137,8 @@ def _walk(directory: str, followed: tuple[str, ...] = ()) -> Iterator[str]:
 def _check_file(path: Path | os.DirEntry[str]) -> None:
     if not path.is_file():
         raise UsageError(f"{shown(os.fspath(path))}: is no file, or a link to none")
+    if not os.access(path, os.R_OK):
+        raise UsageError(f"{shown(os.fspath(path))}: cannot be read")
 
 
 def _leads_back(link: str, way: tuple[str, ...]) -> bool:

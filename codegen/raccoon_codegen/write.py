@@ -21,7 +21,10 @@ def write(root: str, changes: Sequence[Change]) -> None:
     try:
         _write(root, changes)
     except OSError as error:
-        why = f"{error.filename or root}: {error.strerror or error}"
+        # A move names two places, of which one is in the stage.
+        named = (str(name) for name in (error.filename2, error.filename) if name)
+        where = next((name for name in named if STAGE not in name), root)
+        why = f"{where}: {error.strerror or error}"
         raise OutputError(f"{why}; the output is as it was") from error
 
 

@@ -209,6 +209,26 @@ class TestFailure:
         assert project.run().exit_code == 0
         assert project.run("--check").exit_code == 0
 
+    def test_the_error_names_the_file_not_its_stage(
+        self, changed: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        replace = os.replace
+
+        def refused(source: str, target: str) -> None:
+            if os.path.basename(source).startswith("new"):
+                raise PermissionError(13, "Permission denied", source, None, target)
+            replace(source, target)
+
+        monkeypatch.setattr(write.os, "replace", refused)
+        before = changed.files()
+        result = changed.run()
+        assert result.exit_code == 2
+        out = os.path.realpath(changed.out)
+        assert result.stderr.startswith(f"Error: {out}{os.sep}")
+        assert ".py: Permission denied; the output is as it was" in result.stderr
+        assert write.STAGE not in result.stderr
+        assert changed.files() == before
+
     def test_without_hard_links(self, changed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         def unsupported(source: str, target: str) -> None:
             raise OSError(95, "Operation not supported")
@@ -216,6 +236,27 @@ class TestFailure:
         monkeypatch.setattr(write.os, "link", unsupported)
         assert changed.run().exit_code == 0
         assert "title" in changed.files()["shop/v1/page_pb.py"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_schema_that_cannot_be_read(project: Project) -> None:
+    path = project.root / "schemas/shop/v1/page.proto"
+    path.chmod(0)
+    result = project.run()
+    assert result.exit_code == 2
+    assert result.stderr == "Error: schemas/shop/v1/page.proto: cannot be read\n"
+
+
+def test_a_working_directory_that_is_gone(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = project.root / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = project.bare()
+    assert result.exit_code == 2
+    assert result.stderr == "Error: the working directory is not there any more\n"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
