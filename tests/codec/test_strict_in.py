@@ -426,6 +426,19 @@ def test_an_any_runs_nothing_but_generated_packages(made: Made) -> None:
     assert not [name for name in found if name.endswith((".foreign", ".strange", ".broken"))]
 
 
+def test_an_any_of_a_class_that_python_spells_otherwise(made: Made) -> None:
+    everything = made.ours.Everything
+    for name in ("_Item", "_Item._1", "None.parse", "None.__X", "annotations", "Node"):
+        field = "name" if name == "Node" else "a"
+        said = {"anySingle": {"@type": f"x/codec.v1.{name}", field: "text"}}
+        assert everything.from_dict(said).to_dict() == said
+        assert everything.from_dict(said).any_single.value == b"\n\x04text"
+    for name in ("Item", "None_", "None.X", "None.E", "None.parse.a", "Mood", "v1.Node", "lazy"):
+        wanted = f"an Any of 'codec.v1.{name}', whose class is not known here"
+        said = {"anySingle": {"@type": f"x/codec.v1.{name}"}}
+        assert told_json(everything, said) == f"Everything.any_single: {wanted}"
+
+
 def test_an_any_of_a_type_of_many_parts(made: Made) -> None:
     url = "x/" + "a." * 3_000 + "b"
     wanted = f"Everything.any_single: an Any of {url[2:82]!r}, whose class is not known here"

@@ -54,9 +54,11 @@ class Types:
         if self._root in sys.modules and all(map(str.isidentifier, parts)):
             packages = [self._root, *self._packages(parts[:-1])]
             for depth in reversed(range(len(packages))):
-                found = _class(packages[depth], parts[depth:])
-                if found is not None and getattr(found, "__proto__", None) == name:
-                    return found
+                holder: Any = importlib.import_module(packages[depth])
+                for end in range(depth + 1, len(parts) + 1):
+                    holder = _member(holder, parts[end - 1], ".".join(parts[:end]))
+                if hasattr(holder, "__codec__"):
+                    return holder
         raise ValueError(f"an Any of {name[:80]!r}, whose class is not known here")
 
     def _packages(self, parts: Iterable[str]) -> Iterator[str]:
@@ -69,11 +71,17 @@ class Types:
             yield package
 
 
-def _class(package: str, names: Iterable[str]) -> Any:
-    found: Any = importlib.import_module(package)
-    for name in names:
-        found = getattr(found, name, None)
-    return found
+def _member(holder: Any, name: str, proto: str) -> Any:
+    """The type of that full proto name in a package or a class, however Python spells it there:
+    `None_`, `Item` for `_Item`, `X1` for `_1`.
+    """
+    bare = name.strip("_")
+    for spelled in (name, *dir(holder)):
+        if spelled.strip("_") in (bare, f"X{bare}"):
+            found = getattr(holder, spelled, None)
+            if getattr(found, "__proto__", None) == proto:
+                return found
+    return None
 
 
 def _is_face(package: str) -> bool:
