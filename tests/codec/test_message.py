@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from raccoon_runtime import codec
 from raccoon_runtime.errors import SerializationError
 from raccoon_runtime.message import Enum, Message, field
 from raccoon_runtime.well_known import NULL
@@ -273,6 +274,19 @@ def test_merging_as_concatenation(made: Made) -> None:
     assert merged.leaf_single == made.ours.Leaf(name="a", number=2)
     switched = one + bytes(ours(int32_chosen=1)) + other
     assert theirs.FromString(bytes(ours.parse(switched))) == theirs.FromString(switched)
+
+
+def test_a_oneof_of_many_members() -> None:
+    """Its code grows with its members, not with their square: it compiles, and soon."""
+    members = [(f"m{n}", Any, field(n, "string", oneof="one")) for n in range(1, 3_001)]
+    cls: Any = dataclasses.make_dataclass("Many", members, bases=(Message,), eq=False, kw_only=True)
+    for message in (cls(), cls(m1="a"), cls(m3000="")):
+        assert cls.parse(bytes(message)) == message
+        assert cls.from_json(message.to_json()) == message
+    assert cls.parse(bytes(cls(m7="a")) + bytes(cls(m3000="b")) + bytes(cls(m2="c"))) == cls(m2="c")
+    with pytest.raises(SerializationError, match=r"^Many\.m9: set although m8 is"):
+        bytes(cls(m8="a", m9="b"))
+    assert len(codec.source(cls, "decode").splitlines()) < 10 * len(members)
 
 
 def test_what_a_declaration_may_not_say() -> None:

@@ -122,9 +122,7 @@ class _Fields:
         target, reading = self._targets[field], self._reading
         with reading.matching("if", tag(field.number, field.wire)):
             reading.element(field, target, target if field.presence else None)
-            for other in self._plan.oneofs.get(field.oneof or "", ()):
-                if other is not field:
-                    self._source.add(f"{self._targets[other]} = None")
+            self._targets.unset_others(field, self._plan.oneofs.get(field.oneof or "", ()))
             reading.next("__end")
 
     def _repeated(self, field: Field) -> None:

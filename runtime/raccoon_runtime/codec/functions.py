@@ -87,5 +87,12 @@ def one_of_each(source: Source, plan: Plan) -> None:
     for members in plan.oneofs.values():
         if len(members) > 1:
             source.use("__ValueError", ValueError)
-            count = " + ".join(f"({field.name} is not None)" for field in members)
+            count = _sum([f"({field.name} is not None)" for field in members])
             source.add(f'if {count} > 1: raise __ValueError("oneof")')
+
+
+def _sum(terms: list[str]) -> str:
+    """Some terms' sum, in groups: a compiler goes as deep as a sum is long."""
+    while len(terms) > 50:
+        terms = [f"({' + '.join(terms[i : i + 50])})" for i in range(0, len(terms), 50)]
+    return " + ".join(terms)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .plan import Field, Plan
 from .read import default_of, show_default
 from .source import Source
@@ -10,6 +12,9 @@ MANY = 30
 """CPython keeps up to as many attributes in the object itself, which locals are quickly put into.
 With more there is a dict beside the object, and it is quicker to fill a dict that then becomes it.
 """
+
+FEW = 8
+"""So many members of a oneof are unset one by one."""
 
 
 class Targets:
@@ -42,6 +47,15 @@ class Targets:
             self._source.add("__d = __m.__dict__")
         else:
             self._source.add(*(f"{field.name} = __m.{field.name}" for field in self._fields))
+
+    def unset_others(self, field: Field, members: Sequence[Field]) -> None:
+        """Write the lines that leave of a oneof's members only `field` set."""
+        if self._in_dict and len(members) > FEW:
+            first, names = members[0].number, (member.name for member in members)
+            unset = self._source.once(f"__unset_{first}", lambda: dict.fromkeys(names))
+            self._source.add(f"__d |= {{**{unset}, {field.name!r}: {self[field]}}}")
+        else:
+            self._source.add(*(f"{self[m]} = None" for m in members if m is not field))
 
     def end(self) -> None:
         """Write the lines that put the fields into the message, `__m`."""
