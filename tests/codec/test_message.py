@@ -80,6 +80,21 @@ def test_null_is_not_unset(made: Made) -> None:
     assert copy.deepcopy(null).single is NULL
 
 
+def test_a_value_of_no_kind_is_null(made: Made) -> None:
+    """As in JSON: it is there, and a oneof's member stays chosen."""
+    ours, theirs = made.pair("KindValue")
+    numbers = {field.name: field.number for field in theirs.DESCRIPTOR.fields}
+    for name, value in (("single", NULL), ("chosen", NULL), ("repeated", [None])):
+        message = ours.parse(bytes((numbers[name] << 3 | 2, 0)))
+        assert message == ours(**{name: value})
+        assert ours.parse(bytes(message)) == message
+    assert message.to_json() == '{"repeated":[null]}'
+    assert ours.parse(bytes((numbers["chosen"] << 3 | 2, 0))).which_one_of("choice")[0] == "chosen"
+    entry = bytes((numbers["mapped"] << 3 | 2, 3)) + b"\x0a\x01k"
+    assert ours.parse(entry) == ours(mapped={"k": None})
+    assert ours.parse(b"\x0a\x02\x20\x01\x0a\x00") == ours(single=True)
+
+
 def test_equality(made: Made) -> None:
     leaf = made.ours.Leaf
     assert leaf(name="a") == leaf(name="a") != leaf(name="b")

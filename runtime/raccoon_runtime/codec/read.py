@@ -93,7 +93,7 @@ _double = Struct("<d").unpack_from
 
 
 def read_value(data: bytes, pos: int, end: int, depth: int, previous: Any) -> Any:
-    """Read a google.protobuf.Value of a field: null is NULL, and no value at all None."""
+    """Read a google.protobuf.Value of a field: null is NULL, and so is one of no kind."""
     if depth > MAX_DEPTH:
         too_deep()
     found = previous
@@ -112,7 +112,7 @@ def read_value(data: bytes, pos: int, end: int, depth: int, previous: Any) -> An
         elif tag == 50:
             already = cast("list[Any]", found) if isinstance(found, list) else None
             found = read_list(data, start, stop, depth + 1, already)
-    return found
+    return NULL if found is None else found
 
 
 def read_item(data: bytes, pos: int, end: int, depth: int, previous: Any) -> Any:
@@ -167,7 +167,7 @@ def default_of(field: Field) -> Any:
     if field.kind == "enum":
         return field.cls(0)
     scalar = field.scalar or WRAPPERS.get(field.kind)
-    return READERS[field.kind](b"", 0, 0, 0, None) if scalar is None else scalar.default
+    return reader(field)(b"", 0, 0, 0, None) if scalar is None else scalar.default
 
 
 def show_default(source: Source, field: Field) -> str:
