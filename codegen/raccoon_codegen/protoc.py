@@ -65,13 +65,19 @@ def _run(arguments: Sequence[str]) -> tuple[int, str]:
 def _stderr_to(file: IO[bytes]) -> Generator[None, None, None]:
     if sys.stderr is not None:
         sys.stderr.flush()
-    saved = os.dup(2)
+    try:
+        saved = os.dup(2)
+    except OSError:  # a service may have closed it
+        saved = None
     os.dup2(file.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+        if saved is None:
+            os.close(2)
+        else:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 import click
 
+from .errors import UsageError
 from .run import Outcome
 
 _CLEAR_LINE = "\r\x1b[K"
@@ -19,7 +20,7 @@ class Report:
 
     def __init__(self, out: str, *, quiet: bool, verbose: bool) -> None:
         self._out = out
-        self._terminal = sys.stderr.isatty() and not quiet
+        self._terminal = sys.stderr is not None and sys.stderr.isatty() and not quiet
         self._verbose = verbose
         self._speaks = self._terminal or verbose
 
@@ -51,13 +52,24 @@ class Report:
     def differences(self, outcome: Outcome, *, show: bool, failing: bool) -> None:
         """What would be written."""
         if show:
-            for change in outcome.changes:
-                click.echo(change.diff(self._out), nl=False)
+            _show(change.diff(self._out) for change in outcome.changes)
         if failing and outcome.changes:
             differ = _counted(len(outcome.changes), "file differs", "files differ")
             _say(f"{self._out} is not what the schemas give: {differ}; generate and commit")
         elif self._speaks:
             _say(f"{self._out}: {_to_write(outcome)}")
+
+
+def _show(texts: Iterable[str]) -> None:
+    """Write to standard output, until who reads it has enough."""
+    try:
+        for text in texts:
+            click.echo(text, nl=False)
+    except OSError as error:
+        # What is in the buffer yet would fail once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise UsageError(f"standard output: {error.strerror}") from error
 
 
 def _silent(text: str) -> None:

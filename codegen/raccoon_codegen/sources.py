@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -187,10 +188,18 @@ def _name(path: str, root: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{path!a}: the path is not UTF-8") from None
+        raise UsageError(f"{path!a}: {_why_not_text(path)}") from None
     if name.startswith(("-", "@")):
         raise UsageError(f"{shown(path)}: protoc takes no file whose name starts so")
     return name
+
+
+def _why_not_text(path: str) -> str:
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return "the path is not UTF-8"
+    return f"the path is UTF-8, and this locale's encoding {sys.getfilesystemencoding()}"
 
 
 def _is_bundled(name: str, bundled: tuple[str, ...]) -> bool:

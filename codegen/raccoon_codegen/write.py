@@ -43,6 +43,8 @@ def _create(swap: _Swap, root: str, changes: Sequence[Change]) -> bool:
     """Put a whole directory into place at once; whether nobody else did so meanwhile."""
     parent = os.path.dirname(root)
     swap.make_directory(parent)
+    with suppress(PermissionError):  # it may be one that cannot be listed
+        _sweep(parent)
     with _stage(parent) as stage:
         tree = os.path.join(stage, "new")
         made: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -274,6 +275,46 @@ class TestErrors:
         done = project.process("schemas", "-o", "generated", "--diff", PYTHONIOENCODING="cp1252")
         assert (done.returncode, done.stderr) == (0, "")
         assert "\\u9801 was shown." in done.stdout
+
+    def test_without_standard_streams(self, project: Project) -> None:
+        for closed in ("2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+            command = f"{sys.executable} -m raccoon_codegen schemas -o generated {closed}"
+            assert subprocess.run(command, shell=True, cwd=project.root).returncode == 0
+            assert project.files()
+            shutil.rmtree(project.out)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is always UTF-8")
+    def test_a_path_that_the_locale_cannot_say(self, project: Project) -> None:
+        project.schema("shop/v1/zürich.proto", CLICK)
+        done = project.process(
+            *("schemas", "-o", "generated"), LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"
+        )
+        assert done.returncode == 2
+        assert done.stderr.endswith(": the path is UTF-8, and this locale's encoding ascii\n")
+
+    @pytest.mark.parametrize(("option", "code"), [("--diff", 0), ("--check", 1)])
+    def test_a_reader_that_has_enough(self, project: Project, option: str, code: int) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = self.shown_to(writing, project, option)
+        assert (done.returncode, done.stderr.count("\n")) == (code, code)
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+    def test_no_room_for_what_differs(self, project: Project) -> None:
+        done = self.shown_to(os.open("/dev/full", os.O_WRONLY), project, "--diff")
+        said = "Error: standard output: No space left on device\n"
+        assert (done.returncode, done.stderr) == (2, said)
+
+    def shown_to(
+        self, output: int, project: Project, option: str
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "raccoon_codegen", "schemas", "-o", "generated", option]
+        try:
+            return subprocess.run(
+                command, cwd=project.root, stdout=output, stderr=subprocess.PIPE, text=True
+            )
+        finally:
+            os.close(output)
 
 
 def test_production_installs_say_what_is_missing(tmp_path: Path) -> None:

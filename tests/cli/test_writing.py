@@ -341,6 +341,14 @@ def test_stages_of_killed_runs_are_swept(project: Project) -> None:
     assert (forgotten.exists(), recent.exists()) == (False, True)
 
 
+def test_so_are_those_beside_an_output_that_is_new(project: Project) -> None:
+    forgotten = project.root / f"{write.STAGE}a"
+    (forgotten / "new").mkdir(parents=True)
+    os.utime(forgotten, (0, 0))
+    assert project.run().exit_code == 0
+    assert not forgotten.exists()
+
+
 def test_a_stage_that_goes_while_it_is_looked_at_is_no_problem(project: Project) -> None:
     project.run()
     # As a run finds it that lists the directory before another run is through.
