@@ -8,7 +8,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from raccoon_runtime import JSON_WIRE, PROTO_WIRE, ConfigError, ConnectError, WebSocketTransport
+from raccoon_runtime import (
+    JSON_WIRE,
+    PROTO_WIRE,
+    ConfigError,
+    ConnectError,
+    RestTransport,
+    WebSocketTransport,
+)
 from raccoon_runtime.collector import Collector
 from raccoon_runtime.transports import SeveralTransports
 
@@ -70,6 +77,20 @@ async def test_the_first_is_used_again_when_it_is_back(urls: list[str], pair: Pa
         while not pair[0].stored:
             await client.send_page_event(event_name="x")
             await asyncio.sleep(0.05)
+
+
+async def test_after_a_long_outage_of_both(pair: Pair) -> None:
+    for collector in pair:
+        await collector.stop()
+    transports = [RestTransport(collector.http_url) for collector in pair]
+    several = SeveralTransports(transports)
+    for _ in range(1100):
+        with pytest.raises(ConnectError):
+            await several.send("guid", b"")
+    await pair[1].start()
+    frame = PROTO_WIRE.frame("page", b"")
+    assert (await several.send("guid", PROTO_WIRE.request("guid", 1, [frame]))).ok
+    await several.close()
 
 
 async def test_spread_over_all(urls: list[str], pair: Pair) -> None:

@@ -97,13 +97,12 @@ class _Server:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.rests_until = 0.0
-        self._failures = 0
+        self._rest = _FIRST_REST
 
     def rest(self) -> None:
-        self._failures += 1
-        seconds = min(_FIRST_REST * 2.0 ** (self._failures - 1), _LONGEST_REST)
-        self.rests_until = time.monotonic() + seconds
+        self.rests_until = time.monotonic() + self._rest
+        self._rest = min(self._rest * 2, _LONGEST_REST)
 
     def well(self) -> None:
-        self._failures = 0
         self.rests_until = 0.0
+        self._rest = _FIRST_REST
