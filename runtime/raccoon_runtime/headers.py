@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, cast
 
-from .deadline import deadline
 from .errors import ConfigError, HeadersError
 
 Made: TypeAlias = "Mapping[str, str] | Awaitable[Mapping[str, str]]"
@@ -120,10 +120,38 @@ class HeaderSource:
 
     async def _made(self, make: Callable[[], Any]) -> dict[str, str]:
         try:
-            made = make()
+            made = _call(make)
             if inspect.isawaitable(made):
-                async with deadline(self._patience):
-                    made = await made
+                made = await _outcome(asyncio.ensure_future(made), self._patience)
             return checked(made)
+        except HeadersError:
+            raise
         except Exception as error:
             raise HeadersError(type(error).__name__) from error
+
+
+def _call(make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except asyncio.CancelledError as error:  # what it asked was cancelled: nothing is awaited here
+        raise HeadersError(type(error).__name__) from error
+
+
+async def _outcome(made: asyncio.Future[Any], patience: float) -> Any:
+    """Return what it comes to, within `patience` seconds.
+
+    Not awaited itself: a cancellation of what it waits for could not be told from one of ours.
+    """
+    try:
+        await asyncio.wait([made], timeout=patience)
+        if not made.done():
+            raise asyncio.TimeoutError
+    finally:
+        if not made.done():
+            made.add_done_callback(lambda _: made.cancelled() or made.exception())
+            made.cancel()
+            await asyncio.wait([made])
+    try:
+        return made.result()
+    except asyncio.CancelledError as error:
+        raise HeadersError(type(error).__name__) from error

@@ -15,6 +15,7 @@ from raccoon_runtime.errors import AuthError, ConfigError, HeadersError
 from raccoon_runtime.headers import HeaderSource, checked, checked_for_grpc
 from raccoon_runtime.transports import make_transport
 
+from generated import AsyncEventClient, PageEvent
 from tests.transports.conftest import Make
 from tests.transports.sending import deliver, fail
 
@@ -208,6 +209,59 @@ async def test_cancellation_passes_through_a_function(make: Make, url: str) -> N
     await asyncio.wait([sending])
     assert sending.cancelled()
     await transport.close()
+
+
+async def cancelled() -> asyncio.Task[dict[str, str]]:
+    """A task that somebody has cancelled."""
+
+    async def refresh() -> dict[str, str]:
+        return {}
+
+    task = asyncio.ensure_future(refresh())
+    task.cancel()
+    await asyncio.wait([task])
+    return task
+
+
+@pytest.mark.parametrize("how", ["awaits", "gives", "asks"])
+async def test_a_cancellation_of_what_a_function_waits_for(make: Make, url: str, how: str) -> None:
+    shared = await cancelled()
+
+    async def awaits() -> dict[str, str]:
+        return await shared
+
+    functions: dict[str, Any] = {"awaits": awaits, "gives": lambda: shared, "asks": shared.result}
+    transport = make(url, headers=functions[how])
+    error = await fail(transport, HeadersError, persisted="no", retryable=True, outage=True)
+    assert error.reason == "CancelledError"
+
+
+async def test_a_cancelled_function_does_not_end_the_client(url: str) -> None:
+    tasks = [await cancelled()]
+
+    async def headers() -> dict[str, str]:
+        return await tasks.pop() if tasks else {}
+
+    async with AsyncEventClient.connect(url, headers=headers, retry_wait=0.01) as client:
+        ack = await (await client.submit(PageEvent(event_name="x")))
+        assert ack.ok and ack.attempts == 2
+
+
+async def test_a_cancellation_of_both_is_one_of_ours(make: Make, url: str) -> None:
+    begun, never = asyncio.Event(), asyncio.Event()
+    shared = asyncio.ensure_future(never.wait())
+
+    async def headers() -> dict[str, str]:
+        begun.set()
+        await shared
+        return {}
+
+    sending = asyncio.ensure_future(deliver(make(url, headers=headers)))
+    await begun.wait()
+    shared.cancel()
+    sending.cancel()
+    await asyncio.wait([sending])
+    assert sending.cancelled()
 
 
 async def test_the_identity_is_ours_unless_it_is_the_callers() -> None:
