@@ -291,7 +291,7 @@ class ConnectError(SendError):
     """
 
     summary = "no connection to the server"
-    remedy = "Check that the server runs and that its address is right."
+    remedy = "Check that the server runs and that its address is right, scheme and port included."
     retryable = True
     outage = True
 
@@ -320,7 +320,7 @@ class AnswerError(SendError):
     """An answer came that is not a Raccoon's, or not to this request."""
 
     summary = "what answers is not a Raccoon"
-    remedy = "Check the URL, and what stands between here and the server."
+    remedy = "Check the URL, its scheme and port, and what stands between here and the server."
     retryable = True
     outage = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
 
@@ -274,6 +275,16 @@ async def test_what_is_no_request(
     got = raw.parsed(await raw.exchange(server.http_url, request_text.encode()))
     assert (got.status, got.content_type, got.body.decode()) == (status, TEXT, told)
     assert got.headers["connection"] == "close"
+
+
+async def test_what_begins_with_no_request_is_not_waited_for(server: Server) -> None:
+    hello = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="h")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    for start in (hello.read(), b"GET /ping http/1.1\r\n", b"GET ping HTTP/1.1\r\n"):
+        got = raw.parsed(await raw.exchange(server.http_url, start))
+        assert (got.status, got.content_type, got.body) == (400, TEXT, b"400 Bad Request")
 
 
 async def test_headers_of_more_than_a_megabyte(server: Server) -> None:

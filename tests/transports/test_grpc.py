@@ -35,7 +35,7 @@ from tests.transports.peers import (
     hold,
     speaking_h2,
 )
-from tests.transports.sending import body, deliver, fail, new_guid
+from tests.transports.sending import deliver, fail
 from tests.transports.websockets import answer, guid_of
 from tests.waiting import until
 
@@ -70,20 +70,18 @@ def answering(message: bytes | None, headers: Headers, trailers: Headers) -> Any
         b"\xff" * 100,
     ],
 )
-async def test_no_http2_is_spoken(make: Make, peer: Peer, greeting: bytes) -> None:
+@pytest.mark.parametrize("trickles", [False, True])
+async def test_no_http2_is_spoken(make: Make, peer: Peer, greeting: bytes, trickles: bool) -> None:
     async def handler(line: Line) -> None:
-        line.write(greeting)
-        await line.writer.drain()
-        line.writer.write_eof()
+        if trickles:
+            await line.trickle(greeting)
+        else:
+            line.write(greeting)
         await line.ended()
 
     peer.handler = handler
     transport = make(peer.url("grpc"))
-    guid = new_guid()
-    with pytest.raises(SendError) as caught:
-        await transport.send(guid, body(transport.wire, guid))
-    assert type(caught.value) in (EndpointError, ConnectError)
-    assert caught.value.persisted == "no" and caught.value.outage
+    await fail(transport, EndpointError, persisted="no", reason="no HTTP/2 is spoken there")
     assert transport.connections == 0
 
 

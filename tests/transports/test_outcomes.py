@@ -57,6 +57,18 @@ LARGE = b"1" * (1 << 20)
 WIRES = pytest.mark.parametrize("wire", ["proto", "json"])
 
 
+async def test_the_port_of_another_transport(make: Make, scheme: str, collector: Collector) -> None:
+    if scheme == "grpc":
+        url = f"grpc://127.0.0.1:{collector.http_port}"
+    else:
+        url = f"{'ws' if scheme == 'ws' else 'http'}://127.0.0.1:{collector.grpc_port}"
+    if scheme == "rest":  # the request goes out before anybody can know
+        error = await fail(make(url), AnswerError, persisted="possibly")
+    else:
+        error = await fail(make(url), EndpointError, persisted="no")
+    assert "port" in error.remedy
+
+
 def options(scheme: str, wire: str) -> dict[str, Any]:
     if scheme == "grpc" and wire == "json":
         pytest.skip("gRPC's wire is always PROTO")

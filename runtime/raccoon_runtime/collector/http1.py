@@ -91,13 +91,16 @@ async def read_head(source: Source) -> Head | None:
         # Go passes over an empty line that an old client sends after a body.
         if not first:
             first = await source.line(MOST_HEADER_BYTES)
+        # Before there are headers: what speaks TLS sends none, and waits.
+        method, target, version = _request_line(first)
+        path, query = _parts(target)
         lines = await _header_lines(source, MOST_HEADER_BYTES - len(first))
     except EOFError:
         return None
     except LineTooLong:
         raise HttpError(431) from None
-    method, target, version = _request_line(first)
-    path, query = _parts(target)
+    if version[0] != 1:
+        raise HttpError(505, "unsupported protocol version")
     head = Head(method, version, path, query, _headers(lines))
     hosts = head.headers.get("host", [])
     if len(hosts) > 1:
@@ -128,8 +131,6 @@ def _request_line(line: bytes) -> tuple[str, bytes, tuple[int, int]]:
     version = _VERSION.fullmatch(proto)
     if version is None:
         raise HttpError
-    if version[1] != b"1":
-        raise HttpError(505, "unsupported protocol version")
     return method.decode(), target, (int(version[1]), int(version[2]))
 
 

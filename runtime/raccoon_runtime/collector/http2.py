@@ -121,6 +121,7 @@ class Http2Connection(asyncio.Protocol):
                 codes.MAX_HEADER_LIST_SIZE: MOST_HEADER_BYTES,
             }
         )
+        self._write()
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -22,6 +22,8 @@ from .lookup import Lookup
 
 METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
 _LONGEST_ANSWER = 1 << 20
+_SETTINGS = b"\x04"  # the type, in its fourth byte, of the frame that begins HTTP/2
+_NO_HTTP2 = "no HTTP/2 is spoken there"
 
 
 class _Bytes(CodecBase):
@@ -59,6 +61,7 @@ class Protocol(H2Protocol):
         """Done when the connection is no more."""
         self.room = _LONGEST_ANSWER
         """How many bytes may come until the next call."""
+        self._first = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -72,9 +75,15 @@ class Protocol(H2Protocol):
         if self.room < 0:
             self.processor.close(reason="more came than an answer can be long")
             return
+        if not self.greeting.done():
+            self._first += data[:4]
+            # To h2, what is no HTTP/2 is a frame of megabytes, whose end it waits for.
+            if self._first[3:4] not in (b"", _SETTINGS):
+                self._greeted(EndpointError(_NO_HTTP2))
+                return
         super().data_received(data)
         if self.connection.is_closing():
-            self._greeted(EndpointError("no HTTP/2 is spoken there"))
+            self._greeted(EndpointError(_NO_HTTP2))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Hear that the connection is no more."""
