@@ -375,6 +375,28 @@ async def test_an_unanswered_request_is_not_sent_again(make: Make, peer: Peer) -
     assert (await sending(transport, "the-guid")).ok
 
 
+async def test_an_answer_that_comes_as_the_first_sender_gives_up(make: Make, peer: Peer) -> None:
+    seen: list[bytes] = []
+    served: list[Session] = []
+
+    async def listen(session: Session) -> None:
+        seen.append((await session.read()).payload)
+        served.append(session)
+        message = await session.read()
+        seen.append(message.payload)
+        acknowledge(session, message.payload)
+        await session.ended()
+
+    transport = await opened(make, peer, listen)
+    first, second = sending(transport, "the-guid"), sending(transport, "the-guid")
+    await until(lambda: served)
+    # It is there to be read before the second sender hears of the first one's end.
+    served[0].send(answer("the-guid"))
+    first.cancel()
+    assert (await second).req_guid == "the-guid"
+    assert [guid_of(payload) for payload in seen] in (["the-guid"], ["the-guid"] * 2)
+
+
 async def test_two_who_send_the_same_both_get_the_answer(make: Make, peer: Peer) -> None:
     seen: list[str] = []
 

@@ -72,7 +72,7 @@ class Connection:
             raise self.ended.about(req_guid, "no")
         earlier = self._waiting.get(req_guid)
         if earlier is not None:
-            return self._share(req_guid, *earlier)
+            return self._share(req_guid, body, *earlier)
         answer: asyncio.Future[Ack] = self._loop.create_future()
         self._waiting[req_guid] = answer, self._clock.now
         try:
@@ -94,13 +94,16 @@ class Connection:
             self._socket.abort()
         await self._socket.gone
 
-    async def _share(self, req_guid: str, first: asyncio.Future[Ack], since: int) -> Ack:
+    async def _share(
+        self, req_guid: str, body: bytes, first: asyncio.Future[Ack], since: int
+    ) -> Ack:
         if first.done():  # its sender gave up
             answer: asyncio.Future[Ack] = self._loop.create_future()
             self._waiting[req_guid] = answer, since
             return await answer
         await asyncio.wait([first])
-        return await self.request(req_guid, b"") if first.cancelled() else first.result()
+        # Its answer may have come since; then this goes out.
+        return await self.request(req_guid, body) if first.cancelled() else first.result()
 
     # --- what comes in --------------------------------------------------------------------
 
