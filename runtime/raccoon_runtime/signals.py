@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -35,7 +36,7 @@ class SignalCloser:
             raise UsageError("signals can be handled from the main thread only")
         for number in signals:
             # The loop hears of a signal whatever handler there is: the order could not be kept.
-            if getattr(signal.getsignal(number), "__module__", "") == "asyncio.unix_events":
+            if _is_a_loops(signal.getsignal(number)):
                 name = signal.Signals(number).name
                 told = f"the event loop handles {name} (add_signal_handler)"
                 raise UsageError(f"{told}; close the client in its handler")
@@ -72,3 +73,10 @@ class SignalCloser:
         elif before is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+
+
+def _is_a_loops(handler: Any) -> bool:
+    """Whether `add_signal_handler` put it there: asyncio's, or uvloop's, which is its method."""
+    owner = getattr(handler, "__self__", None)
+    asyncios = getattr(handler, "__module__", "") == "asyncio.unix_events"
+    return asyncios or isinstance(owner, asyncio.AbstractEventLoop)

@@ -206,9 +206,11 @@ def test_a_signal_after_the_loop_has_ended(start: Run, collector: Collector) -> 
     assert start(program).finish(patience=30).returncode == -signal.SIGTERM
 
 
+@pytest.mark.parametrize("library", ["asyncio", "uvloop"])
 def test_where_the_loop_handles_the_signal_the_order_could_not_be_kept(
-    start: Run, collector: Collector
+    start: Run, collector: Collector, library: str
 ) -> None:
+    pytest.importorskip(library)
     program = """
 async def main():
     stop = asyncio.Event()
@@ -223,10 +225,8 @@ async def main():
     print("ready")
     await stop.wait()
     print(await client.close())
-
-asyncio.run(main())
 """
-    running = start(program)
+    running = start(f"import {library}\n{program}\n{library}.run(main())")
     running.says(
         "UsageError the event loop handles SIGTERM (add_signal_handler); close the client in its "
         "handler"
