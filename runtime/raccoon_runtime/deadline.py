@@ -10,7 +10,9 @@ from typing import Any
 class deadline:
     """`async with deadline(seconds)`: raises asyncio.TimeoutError when the block takes longer.
 
-    A cancellation from outside stays a CancelledError.
+    A cancellation from outside stays a CancelledError. Not so on Python 3.10, which does not count
+    them: there one that has not ended the block yet when the time is up, or comes between that and
+    the block's end, passes for the timeout.
     """
 
     __slots__ = ("_expired", "_handle", "_seconds", "_task", "_was_cancelling")
