@@ -116,5 +116,5 @@ def _basic(user: str | None, password: str | None) -> str | None:
 
 def parse_null(url: str) -> None:
     """Check that this is `null://`, which has nothing behind it."""
-    if url.rstrip("/") != "null:":
+    if url.lower().rstrip("/") != "null:":
         raise ConfigError("null:// has nothing behind it", argument="url")
