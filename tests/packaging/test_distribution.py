@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import venv
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,17 @@ def test_the_wheel_holds_types_templates_and_options(distributions: tuple[Path, 
         "raccoon_codegen",
         "raccoon_runtime",
     }
+
+
+def test_what_the_runtime_imports_is_declared() -> None:
+    needed = metadata.requires("raccoon-codegen") or []
+    declared = {re.split(r"[^\w-]", one)[0] for one in needed if ";" not in one}
+    imported: set[str] = set()
+    for path in (CHECKOUT / "runtime").rglob("*.py"):
+        imported |= set(re.findall(r"(?m)^(?:import|from) (\w+)", path.read_text()))
+    imported -= {*sys.stdlib_module_names, "pytest"}  # there already where testing.py is used
+    assert "h2" in imported
+    assert {name.replace("_", "-") for name in imported} <= declared
 
 
 def test_without_the_extra_the_command_says_what_to_install(
