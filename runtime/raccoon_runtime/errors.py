@@ -47,7 +47,14 @@ if TYPE_CHECKING:
 
 
 class RaccoonError(Exception):
-    """The root of all errors here."""
+    """The root of all errors here. Pickled, it leaves its `futures` to their process."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: value for name, value in vars(self).items() if name != "futures"}
+        return type(self), self.args, state
 
 
 class ConfigError(RaccoonError, ValueError):

@@ -31,9 +31,13 @@ from raccoon_runtime.errors import (
     Failure,
     RaccoonError,
     SendError,
+    SendTimeoutError,
     SetupError,
 )
 from raccoon_runtime.transports import base, grpc_errors, http_errors
+
+from generated import EventClient
+from tests.transports.peers import unused_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -180,6 +184,38 @@ def test_a_send_error_can_be_copied_and_pickled(kind: type[SendError]) -> None:
     assert (other.req_guid, other.persisted, other.reason) == ("two", "no", "why")
     assert other.__cause__ is error.__cause__
     assert (error.req_guid, error.persisted) == ("one", "possibly")
+
+
+def an_error(kind: type[RaccoonError]) -> RaccoonError:
+    """One of the kind."""
+    if kind is BatchError:
+        return BatchError([], [Failure(3, "event", ConnectError("refused", req_guid="g"))])
+    return kind("why")
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_an_errors_repr_says_what_it_says(kind: type[RaccoonError]) -> None:
+    error = an_error(kind)
+    assert repr(error) == f"{kind.__name__}({str(error)!r})"
+    assert "why" in repr(error) or kind is BatchError
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_every_error_can_be_pickled(kind: type[RaccoonError]) -> None:
+    error = an_error(kind)
+    error.__dict__.update(futures=(lambda: "of this process",), more="facts")
+    twin = pickle.loads(pickle.dumps(error))
+    assert type(twin) is kind and str(twin) == str(error)
+    assert twin.more == "facts" and not getattr(twin, "futures", ())
+
+
+def test_a_timeout_can_be_pickled_and_its_future_stays() -> None:
+    client = EventClient.connect(f"http://127.0.0.1:{unused_port()}")
+    with pytest.raises(SendTimeoutError) as caught:
+        client.send_page_event(event_name="x", timeout=0.01)
+    client.close(0)
+    assert caught.value.future is not None
+    assert pickle.loads(pickle.dumps(caught.value)).future is None
 
 
 def test_other_errors_can_be_pickled_too() -> None:
