@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .client import AsyncClient as AsyncClient
     from .delivery import AckFuture as AckFuture
     from .delivery import AckStream as AckStream
+    from .delivery import Latency as Latency
     from .delivery import Stats as Stats
     from .delivery import SyncAckFuture as SyncAckFuture
     from .delivery import SyncAckStream as SyncAckStream
@@ -53,13 +54,18 @@ if TYPE_CHECKING:
     from .errors import UndeliveredError as UndeliveredError
     from .errors import UsageError as UsageError
     from .event import Event as Event
+    from .headers import Headers as Headers
     from .message import Enum as Enum
     from .message import Message as Message
+    from .options import ClientKeywords as ClientKeywords
+    from .options import ConnectKeywords as ConnectKeywords
+    from .options import TransportKeywords as TransportKeywords
     from .serializers import JSON as JSON
     from .serializers import JSON_PROTO_NAMES as JSON_PROTO_NAMES
     from .serializers import PROTO as PROTO
     from .serializers import Serializer as Serializer
     from .sync import SyncClient as SyncClient
+    from .transports import SeveralTransports as SeveralTransports
     from .transports import Transport as Transport
     from .transports.grpc import GrpcTransport as GrpcTransport
     from .transports.null import NullTransport as NullTransport
@@ -73,7 +79,9 @@ else:
         __name__,
         {
             ".client": "AsyncClient",
-            ".delivery": "AckFuture AckStream Stats SyncAckFuture SyncAckStream Undelivered",
+            ".delivery": (
+                "AckFuture AckStream Latency Stats SyncAckFuture SyncAckStream Undelivered"
+            ),
             ".envelope": "Ack Code Status",
             ".errors": (
                 "AckTimeoutError AnswerError AuthError BatchError ClosedError ConfigError "
@@ -84,10 +92,12 @@ else:
                 "TlsError TooLargeError UnavailableError UndeliveredError UsageError"
             ),
             ".event": "Event",
+            ".headers": "Headers",
             ".message": "Enum Message",
+            ".options": "ClientKeywords ConnectKeywords TransportKeywords",
             ".serializers": "JSON JSON_PROTO_NAMES PROTO Serializer",
             ".sync": "SyncClient",
-            ".transports": "Transport",
+            ".transports": "SeveralTransports Transport",
             ".transports.grpc": "GrpcTransport",
             ".transports.null": "NullTransport",
             ".transports.rest": "RestTransport",

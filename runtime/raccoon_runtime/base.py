@@ -19,7 +19,7 @@ from typing_extensions import Self, Unpack
 from . import process
 from .delivery import Delivery, Stats
 from .delivery.batch import Batch
-from .delivery.future import BaseAckFuture
+from .delivery.future import AckFuture, SyncAckFuture
 from .delivery.queue import Place
 from .deprecation import warn_caller
 from .envelope import Ack
@@ -324,7 +324,9 @@ def event_kind(
     )
 
 
-def full(wait: float, futures: Sequence[BaseAckFuture] = (), count: int = 0) -> QueueFull:
+def full(
+    wait: float, futures: Sequence[AckFuture | SyncAckFuture] = (), count: int = 0
+) -> QueueFull:
     """Return the error of who waited for room in vain.
 
     Of a list some events may have been accepted before.

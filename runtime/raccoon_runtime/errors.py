@@ -37,12 +37,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from typing_extensions import Self
 
 if TYPE_CHECKING:
-    from .delivery.future import AckFuture, BaseAckFuture, SyncAckFuture
+    from .delivery.future import AckFuture, SyncAckFuture
     from .envelope import Ack, Code
 
 
@@ -100,10 +100,11 @@ class QueueFull(RaccoonError):
     """There is no room for the event; it was not accepted.
 
     Wait (`await client.submit(...)`), or allow more with `queue_events=` and `queue_bytes=`. Of a
-    list, `futures` are those of the events that were accepted before there was no room.
+    list, `futures` are those of the events that were accepted before there was no room, of the kind
+    that this client's `submit` gives.
     """
 
-    futures: Sequence[BaseAckFuture] = ()
+    futures: Sequence[AckFuture | SyncAckFuture] = ()
 
 
 class SendError(RaccoonError):
@@ -352,15 +353,14 @@ class SendTimeoutError(SendError, TimeoutError):
     remedy = "The event stays accepted and is still being delivered; its outcome is in .future."
     retryable = False
 
-    futures: Sequence[BaseAckFuture] = ()
+    futures: Sequence[AckFuture | SyncAckFuture] = ()
 
     @property
     def future(self) -> AckFuture | SyncAckFuture | None:
         """The future of the first event that is still pending, of the kind that this client's
         `submit` gives.
         """
-        first = self.futures[0] if self.futures else None
-        return cast("AckFuture | SyncAckFuture | None", first)
+        return self.futures[0] if self.futures else None
 
 
 class SpoolError(SendError):

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias, cast
 
 from .errors import ConfigError, HeadersError
 
-Made: TypeAlias = "Mapping[str, str] | Awaitable[Mapping[str, str]]"
-Headers: TypeAlias = "Mapping[str, str] | Callable[[], Made]"
+Made: TypeAlias = Mapping[str, str] | Awaitable[Mapping[str, str]]
+Headers: TypeAlias = Mapping[str, str] | Callable[[], Made]
 """What `headers=` takes: a mapping, or a function (async or not) that gives one, fresh each time.
 """
 

@@ -8,10 +8,18 @@ from datetime import datetime, timedelta, timezone
 from deprecated import TapEvent
 from field_kinds import Level, OneofsEvent, Outer
 from no_package import RootEvent
+from raccoon_runtime import (
+    AckFuture,
+    ClientKeywords,
+    Headers,
+    Latency,
+    QueueFull,
+    SendTimeoutError,
+)
 from raccoon_runtime.envelope import Ack
 from raccoon_runtime.event import Event
 from raccoon_runtime.message import Message
-from typing_extensions import assert_type
+from typing_extensions import Unpack, assert_type
 from versions.shop.v1 import PageEvent as OldPageEvent
 from well_known import KnownEvent
 
@@ -63,6 +71,25 @@ def synchronously() -> None:
             partner={"any": ["json", 1, None, {"deep": True}]},
         )
         client.send_payment_event(order_id="o-1", outcome=PaymentOutcome.PAYMENT_OUTCOME_ERROR)
+
+
+def connected(url: str, headers: Headers, **options: Unpack[ClientKeywords]) -> EventClient:
+    return EventClient.connect(url, headers=headers, **options)
+
+
+async def late(client: AsyncEventClient, other: EventClient, latency: Latency) -> None:
+    try:
+        await client.send([PageEvent(event_name="x")])
+    except QueueFull as error:
+        assert_type([future.done() for future in error.futures], list[bool])
+    except SendTimeoutError as error:
+        if isinstance(error.future, AckFuture):
+            assert_type(await error.future, Ack)
+    try:
+        other.send([PageEvent(event_name="x")])
+    except SendTimeoutError as error:
+        assert_type([future.result() for future in error.futures], list[Ack])
+    assert latency == client.stats().latency
 
 
 def messages() -> None:

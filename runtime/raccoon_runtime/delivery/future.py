@@ -198,7 +198,9 @@ class SyncAckFuture(BaseAckFuture):
         self._when_done(partial(self._handle.callbacks.run, partial(callback, self)))
 
 
-def overdue(pending: Sequence[BaseAckFuture], seconds: float) -> SendTimeoutError:
+def overdue(
+    pending: Sequence[AckFuture] | Sequence[SyncAckFuture], seconds: float
+) -> SendTimeoutError:
     """Return the error that ends a wait for these."""
     batch = pending[0]._batch()  # pyright: ignore[reportPrivateUsage]
     last = batch.last_error or pending[0]._handle.trouble  # pyright: ignore[reportPrivateUsage]
