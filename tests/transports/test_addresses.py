@@ -84,6 +84,8 @@ def test_userinfo(url: str, userinfo: str | None) -> None:
         "http://.",
         "http://a..b",
         "http://" + "a" * 64,
+        "http://127.1",
+        "http://1.2.3.256",
         "http://host:port",
         "http://host:99999",
         "http://host:-1",

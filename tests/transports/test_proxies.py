@@ -126,7 +126,10 @@ async def test_a_variable_of_its_own(
 
 
 @pytest.mark.parametrize("kind", ["ws", "http"])
-@pytest.mark.parametrize("told", ["socks5://127.0.0.1:1080", "http://", "ftp://host", "http://["])
+@pytest.mark.parametrize(
+    "told",
+    ["socks5://127.0.0.1:1080", "http://", "ftp://host", "http://[", "http://127.1:1", "a..b"],
+)
 async def test_a_proxy_that_is_none(
     make: Make, kind: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

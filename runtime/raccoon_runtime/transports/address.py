@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ..errors import ConfigError
 
 EVENTS_PATH = "/api/v1/events"
+_NUMBER = re.compile(r"[0-9.]+")
 _HOST = re.compile(r"[0-9A-Za-z._-]+|[0-9a-f.:]+")
 
 
@@ -76,7 +78,7 @@ def parse_address(
         raise ConfigError(
             f"unknown scheme {scheme!r}; the address starts with {told}", argument=argument
         )
-    host = _host(parts.hostname or "")
+    host = parse_host(parts.hostname or "")
     if parts.fragment:
         raise ConfigError("an address has no fragment (#…)", argument=argument)
     port = schemes[scheme] if port is None else port
@@ -89,13 +91,15 @@ def parse_address(
     return Address(scheme, host, port, _ascii(path), _ascii(parts.query), userinfo)
 
 
-def _host(name: str) -> str:
+def parse_host(name: str) -> str:
     """Return the host's name as DNS knows it; ConfigError when it is none."""
     if not name.strip("."):
         raise ConfigError("the address names no host", argument="url")
     try:
         host = name if ":" in name else name.encode("idna").decode()
-    except UnicodeError:  # an empty label, or one that is too long: a look-up would fail too
+        if _NUMBER.fullmatch(host):
+            ipaddress.IPv4Address(host)
+    except ValueError:  # a label is empty or too long, or it is short for an IP address, as 127.1
         host = ""
     if not _HOST.fullmatch(host):
         raise ConfigError("the host is malformed", argument="url")

@@ -15,7 +15,7 @@ from yarl import URL
 from ..errors import ConfigError, SetupError
 from ..options import TransportOptions
 from . import tls
-from .address import Address
+from .address import Address, parse_host
 from .lookup import Lookup
 
 
@@ -61,9 +61,10 @@ class HttpDialer:
             return None
         try:
             proxy = URL(told if "://" in told else f"http://{told}")
-        except ValueError:
+            parse_host(proxy.host or "")
+        except ValueError:  # a ConfigError is one
             proxy = URL()
-        if proxy.scheme not in ("http", "https") or not proxy.host:
+        if proxy.scheme not in ("http", "https"):
             raise SetupError("the environment names a proxy that is no http:// or https:// URL")
         return proxy
 
