@@ -99,7 +99,7 @@ async def test_what_the_server_does_not_acknowledge_is_given_back(
     assert left.error.req_guid == future.req_guid == collector.received[0].req_guid
     assert isinstance(future.exception(), UndeliveredError)
     assert client.stats().failures == {"UndeliveredError": 1}
-    assert "closed before 1 event was acknowledged" in caplog.text
+    assert f"delivery to {url} closed before 1 event was acknowledged" in caplog.text
 
 
 async def test_with_a_server_that_is_down(connect: Connect, collector: Collector, url: str) -> None:

@@ -323,8 +323,9 @@ class Delivery:
         self._left = self._abandon(UndeliveredError())
         if self._left:
             count = len(self._left)
-            told = "closed before %d event%s acknowledged"
-            self.logger.warning(told, count, " was" if count == 1 else "s were")
+            told = "delivery to %s closed before %d event%s acknowledged"
+            were = " was" if count == 1 else "s were"
+            self.logger.warning(told, self.transport.address, count, were)
 
     async def _end_spool(self) -> None:
         if self._spool is not None:
