@@ -26,6 +26,25 @@ async def post(collector: Collector, *events: bytes, type: str = "page") -> int:
     return (await raw.http(collector.http_url, body, HEADERS)).status
 
 
+class ReaderlessLoop(asyncio.SelectorEventLoop):
+    """Has no readers to add and to remove, as the loop of Windows."""
+
+    def remove_reader(self, fd: Any) -> bool:
+        raise NotImplementedError
+
+
+def test_it_stops_in_a_loop_without_readers() -> None:
+    async def scenario() -> None:
+        collector = Collector()
+        for _ in range(2):
+            async with collector:
+                assert await post(collector) == 200
+
+    loop = ReaderlessLoop()
+    loop.run_until_complete(scenario())
+    loop.close()
+
+
 async def test_it_starts_again_where_it_was_with_what_it_has() -> None:
     collector = Collector()
     urls = []

@@ -42,10 +42,13 @@ class LedgerFile:
     """Appends to a file, which may hold the lines of collectors before this one."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        size = os.fstat(self._file).st_size
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._file = os.open(path, flags, 0o666)
         # The last line of a collector that was killed may be torn; so may one on a full disk.
-        self._torn = bool(size) and os.pread(self._file, 1, size - 1) != b"\n"
+        self._torn = False
+        if os.fstat(self._file).st_size:
+            os.lseek(self._file, -1, os.SEEK_END)
+            self._torn = os.read(self._file, 1) != b"\n"
 
     def add(self, received: Received, published: Sequence[Event], told: Sequence[Code]) -> None:
         """Write a line; it is the system's when this returns. OSError when it cannot be."""
