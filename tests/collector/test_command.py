@@ -43,7 +43,7 @@ def test_it_says_where_it_listens_and_prints_an_event_a_line(command: list[str])
             (ack,) = send(collector.urls[transport], Event("page", {"a": 1}), Event("b", []))
             for shown in ('page {"a":1}', "b []"):
                 line = collector.line()
-                told = f"{transport:4} PROTO CODE_OK {ack.req_guid} {shown}"
+                told = f"{transport:4} wire=PROTO CODE_OK {ack.req_guid} {shown}"
                 assert line.split(" ", 1)[1] == told
         assert collector.stop() == 0
         assert collector.lines_left() == []

@@ -40,7 +40,7 @@ def decoded(type: str, data: bytes) -> Stored:
 
 def test_a_line_for_people() -> None:
     clock = time.strftime("%H:%M:%S", time.localtime(1_700_000_000.5))
-    assert console.line(stored()) == f'{clock} ws   PROTO CODE_OK g-1 page {{"a":1}}'
+    assert console.line(stored()) == f'{clock} ws   wire=PROTO CODE_OK g-1 page {{"a":1}}'
 
 
 @pytest.mark.parametrize(

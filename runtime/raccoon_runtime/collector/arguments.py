@@ -21,6 +21,10 @@ examples:
   raccoon-collector --schemas schemas/     show events by their .proto files, whatever sent them
   raccoon-collector --json > events.jsonl  a line of JSON for each event
 
+A line for an event says when it came, over which transport and wire (how its request travelled,
+whichever serializer wrote the event itself), what its request was answered, the request's guid, the
+event's type, and the event.
+
 Clients find it at the addresses that it prints first. Ctrl-C or SIGTERM stops it.
 Exit codes: 0 it was told to stop, 2 it could not start (a port is taken, say)."""
 

@@ -35,7 +35,7 @@ def line(event: Stored) -> str:
     told = "" if problem is None else f"  ({problem})"
     guid, code = event.req_guid or "(no guid)", event.code.name
     return safe(
-        f"{clock} {event.transport:4} {event.wire:5} {code} {guid} "
+        f"{clock} {event.transport:4} wire={event.wire:5} {code} {guid} "
         f"{event.type or '(no type)'} {what}{told}"
     )
 
