@@ -261,6 +261,7 @@ async def test_many_calls_on_one_connection(server: Server) -> None:
 
 async def test_pings_too_close_together_end_the_connection(server: Server) -> None:
     async with raw_grpc.connect(server.grpc_url) as connection:
+        await connection.events()  # settings; acknowledged later, they would meet a closed socket
         for number in range(10):
             connection.protocol.ping(number.to_bytes(8, "big"))
         connection.flush()
