@@ -12,14 +12,14 @@ In a test:
         (event,) = raccoon_collector.messages(OrderPlacedEvent)
         assert event.sku == "TP-1"
 
-`collector_fixture` makes one with other settings. Pytest is imported here and nowhere else in the
-runtime; `docs/testing.md` tells more.
+`collector_fixture` makes one with other settings, or for more than a test. Pytest is imported here
+and nowhere else in the runtime; `docs/testing.md` tells more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from typing_extensions import Unpack
@@ -31,19 +31,23 @@ from .collector.settings import SettingsKeywords
 __all__ = ["collector_fixture", "raccoon_collector"]
 
 
-def collector_fixture(**settings: Unpack[SettingsKeywords]) -> Callable[..., Any]:
+def collector_fixture(
+    *,
+    scope: Literal["function", "class", "module", "package", "session"] = "function",
+    **settings: Unpack[SettingsKeywords],
+) -> Callable[..., Any]:
     """Return a fixture that gives a `Collector` with these settings, in a thread of its own.
 
         raccoon_collector = collector_fixture(event_ack=0)
 
-    It lasts as long as the test. RACCOON_URL, by which `connect()` finds its address when it is
-    given none, names the collector's WebSocket meanwhile.
+    It lasts as long as the test, or what else `scope` names. RACCOON_URL, by which `connect()`
+    finds its address when it is given none, names the collector's WebSocket meanwhile.
     """
 
-    @pytest.fixture
-    def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-        with Collector.in_thread(**settings) as made:
-            monkeypatch.setenv(URL_VARIABLE, made.ws_url)
+    @pytest.fixture(scope=scope)
+    def collector() -> Iterator[Collector]:
+        with Collector.in_thread(**settings) as made, pytest.MonkeyPatch.context() as patch:
+            patch.setenv(URL_VARIABLE, made.ws_url)
             yield made
 
     return collector

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
-from raccoon_runtime import JSON, PROTO, ConfigError, DecodeError
+from raccoon_runtime import JSON, PROTO, ConfigError, DecodeError, UsageError
 from raccoon_runtime.collector import Collector, Delay, Stored
 
 from generated import AsyncEventClient, ClickEvent, EventClient, PageEvent
@@ -212,6 +212,35 @@ def test_in_a_thread() -> None:
     assert not thread.is_alive()
     with pytest.raises(ConnectionError):
         socket.create_connection(("127.0.0.1", collector.http_port))
+
+
+def test_a_restart_of_one_in_a_thread() -> None:
+    with (
+        Collector.in_thread() as collector,
+        EventClient.connect(collector.ws_url, retry_wait=0.01) as client,
+    ):
+        client.send_page_event(event_name="before")
+        with collector.stopped():
+            with pytest.raises(ConnectionError):
+                socket.create_connection(("127.0.0.1", collector.http_port))
+            future = client.submit(PageEvent(event_name="after"))
+        future.result(20)
+    assert len(collector.stored) == 2
+    with pytest.raises(UsageError, match="here await stop"), collector.stopped():
+        pass
+
+
+async def test_a_restart_of_one_in_a_thread_from_another_loop() -> None:
+    with Collector.in_thread() as collector:
+        await collector.stop()
+        with pytest.raises(ConnectionError):
+            socket.create_connection(("127.0.0.1", collector.http_port))
+        await collector.start()
+        assert await post(collector) == 200
+    with pytest.raises(ConnectionError):
+        socket.create_connection(("127.0.0.1", collector.http_port))
+    async with collector:  # which belongs to this loop from now on
+        assert await post(collector) == 200
 
 
 def test_what_fails_in_the_block_ends_it_too() -> None:

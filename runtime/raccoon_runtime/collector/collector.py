@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import Self, Unpack
 
+from ..errors import UsageError
 from ..message import Message
 from .decoder import decoded
 from .faults import Faults
@@ -35,7 +36,7 @@ class Collector:
 
     Without asyncio: `with Collector.in_thread() as collector:` and `collector.wait(2)`. The
     keywords are those of `Settings`; ports are the system's choice unless told. After `stop` it can
-    be started again: on the same ports, with what it has.
+    be started again: on the same ports, with what it has. Without asyncio `stopped` does both.
     """
 
     def __init__(self, **settings: Unpack[SettingsKeywords]) -> None:
@@ -48,6 +49,7 @@ class Collector:
         self.http_port = self.settings.http_port
         self.grpc_port = self.settings.grpc_port
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._home: asyncio.AbstractEventLoop | None = None  # that of `in_thread`
 
     # --- where it is ----------------------------------------------------------------
 
@@ -123,6 +125,36 @@ class Collector:
 
     async def start(self) -> None:
         """Listen on both ports; an OSError names the address that is taken."""
+        await self._at_home(self._start)
+
+    async def stop(self) -> None:
+        """Stop as a Raccoon does on SIGTERM.
+
+        What is under way is answered; WebSockets end without a close frame.
+        """
+        await self._at_home(self._stop)
+
+    @contextmanager
+    def stopped(self) -> Generator[None]:
+        """Be stopped while the `with` block lasts; for a collector of `in_thread`."""
+        home = self._home
+        if home is None:
+            raise UsageError("stopped() is for in_thread(); here await stop() and start()")
+        asyncio.run_coroutine_threadsafe(self._stop(), home).result()
+        try:
+            yield
+        finally:
+            asyncio.run_coroutine_threadsafe(self._start(), home).result()
+
+    async def _at_home(self, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do it in the loop to which it belongs, whichever runs here."""
+        home = self._home
+        if home is None or home is asyncio.get_running_loop():
+            await do()
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(do(), home))
+
+    async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
         if self.settings.ssl is not None:
             self.settings.ssl.set_alpn_protocols(["http/1.1", "h2"])
@@ -143,11 +175,7 @@ class Collector:
         await self._http.start(http)
         await self._grpc.start(grpc)
 
-    async def stop(self) -> None:
-        """Stop as a Raccoon does on SIGTERM.
-
-        What is under way is answered; WebSockets end without a close frame.
-        """
+    async def _stop(self) -> None:
         await self._grpc.stop()
         await self._http.stop()
         self._intake.close()
@@ -179,6 +207,7 @@ class Collector:
 
         async def serve() -> None:
             ending = asyncio.Event()
+            collector._home = asyncio.get_running_loop()
             try:
                 await collector.start()
             except BaseException as error:
@@ -187,6 +216,7 @@ class Collector:
             started.set_result(ending)
             await ending.wait()
             await collector.stop()
+            collector._home = None
 
         thread = threading.Thread(
             target=lambda: asyncio.run(serve()), name="raccoon-collector", daemon=True
@@ -197,7 +227,7 @@ class Collector:
             try:
                 yield collector
             finally:
-                assert collector._loop is not None
-                collector._loop.call_soon_threadsafe(ending.set)
+                assert collector._home is not None
+                collector._home.call_soon_threadsafe(ending.set)
         finally:
             thread.join()
