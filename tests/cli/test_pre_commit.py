@@ -126,12 +126,21 @@ def test_a_team_at_work(repository: Repository) -> None:
     repository.git("add", "--all")
     assert repository.commit().returncode == 0
 
-    # What has nothing to do with schemas does not wait for the generator.
+    # Neither does a schema that is removed, nor what is edited by hand.
+    repository.git("rm", "--quiet", "schemas/shop/v1/click.proto")
+    assert repository.commit().returncode == 1
+    assert not (repository.root / "generated/shop/v1/click_pb.py").exists()
+    repository.git("add", "--all")
+    assert repository.commit().returncode == 0
+    page = (repository.root / "generated/shop/v1/page_pb.py").read_text("utf-8")
+    repository.write("generated/shop/v1/page_pb.py", page.replace("title", "caption"))
+    assert repository.commit("--all").returncode == 1
+    assert (repository.root / "generated/shop/v1/page_pb.py").read_text("utf-8") == page
+
+    # What has nothing to do with schemas goes through.
     repository.write("README.md", "Hello.\n")
     repository.git("add", "README.md")
-    unrelated = repository.commit()
-    assert unrelated.returncode == 0
-    assert "(no files to check)Skipped" in unrelated.stderr
+    assert repository.commit().returncode == 0
 
     # A wrong schema is told with its place.
     repository.write("schemas/shop/v1/page.proto", PAGE.replace("string", "strin"))
