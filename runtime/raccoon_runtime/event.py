@@ -16,8 +16,9 @@ class Event:
     """What other Raccoon clients send: a type, which picks the topic, and data of the serializer's
     kind.
 
-    `Event("page", {"any": "json"})` goes with JSON, `Event("page", message)` with both. A generated
-    event needs no wrapping. SerializationError when the type cannot be part of a topic's name.
+    `Event("page", {"any": "json"})` goes with JSON, `Event("page", message)` with both, whether the
+    message is generated here or google's. A generated event needs no wrapping. SerializationError
+    when the type cannot be part of a topic's name.
     """
 
     type: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timezone
 from enum import Enum
@@ -12,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from . import codec
+from . import codec, process
 from .errors import SerializationError
 from .message import Message
 
@@ -92,7 +94,7 @@ _JSON_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETI
 
 
 class JsonSerializer:
-    """JSON: generated messages as canonical ProtoJSON, and whatever JSON can hold."""
+    """JSON: generated messages and google's as canonical ProtoJSON, and whatever JSON can hold."""
 
     def __init__(self, *, proto_names: bool = False) -> None:
         self.name = "JSON_PROTO_NAMES" if proto_names else "JSON"
@@ -139,7 +141,22 @@ class JsonSerializer:
             return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
         if isinstance(value, (date, time)):
             return value.isoformat()
+        if _is_googles(value):
+            return orjson.Fragment(self._of_google(value))
         raise TypeError(f"{_kind(value)} is nothing that JSON can hold")
+
+    def _of_google(self, value: object) -> str:
+        with process.undivided():
+            google: Any = importlib.import_module("google.protobuf.json_format")
+        try:
+            text: str = google.MessageToJson(
+                value, preserving_proto_field_name=self._proto_names, indent=None
+            )
+        except Exception as error:
+            raise SerializationError(
+                f"{_kind(value)} cannot be written: {type(error).__name__}"
+            ) from error
+        return text
 
     def __repr__(self) -> str:
         return self.name
@@ -164,6 +181,12 @@ _BY_NAME: dict[str, Serializer] = {
 def serializer_named(name: str) -> Serializer | None:
     """Return the serializer of that name."""
     return _BY_NAME.get(name.lower())
+
+
+def _is_googles(value: object) -> bool:
+    """Whether it is a message of google's protobuf; who has one has imported that."""
+    module: Any = sys.modules.get("google.protobuf.message")
+    return module is not None and isinstance(value, module.Message)
 
 
 def _kind(value: object) -> str:
@@ -194,7 +217,9 @@ def _unfit(found: object) -> str | None:
         return "a datetime without a time zone"
     if isinstance(found, _Key):
         return f"a key of type {_kind(found.key)}"
-    return None if isinstance(found, _HELD) else f"{_kind(found)} is nothing that JSON can hold"
+    if isinstance(found, _HELD) or _is_googles(found):
+        return None
+    return f"{_kind(found)} is nothing that JSON can hold"
 
 
 class _Key:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 
 import pytest
+from google.protobuf.api_pb2 import Method
+from google.protobuf.timestamp_pb2 import Timestamp
 from raccoon_runtime import (
     JSON,
+    JSON_PROTO_NAMES,
     Ack,
     BatchError,
     Code,
@@ -16,6 +20,7 @@ from raccoon_runtime import (
     EventTooLargeError,
     PublishError,
     SerializationError,
+    Serializer,
 )
 from raccoon_runtime.collector import Answered, Collector, Delay, NoAnswer, Unpublishable
 
@@ -177,6 +182,34 @@ async def test_what_is_no_event(connect: Connect, event: object, told: str) -> N
             await client.submit(event)
         with pytest.raises(SerializationError, match=rf"events\[0\]: {told}"):
             await client.send([event])
+
+
+@pytest.mark.parametrize(
+    ("serializer", "expected"),
+    [
+        (JSON, {"name": "x", "requestTypeUrl": "y"}),
+        (JSON_PROTO_NAMES, {"name": "x", "request_type_url": "y"}),
+    ],
+)
+async def test_googles_messages_are_events_under_each_serializer(
+    connect: Connect, collector: Collector, serializer: Serializer, expected: dict[str, str]
+) -> None:
+    message = Method(name="x", request_type_url="y")
+    async with connect(serializer=serializer) as client:
+        await client.send([Event("page", message), Event("page", {"in": [message]})])
+    async with connect() as client:
+        await client.send([Event("page", message)])
+    alone, inside, proto = (event.event_bytes for event in collector.stored)
+    assert json.loads(alone) == expected and json.loads(inside) == {"in": [expected]}
+    assert Method.FromString(proto) == message
+
+
+async def test_what_is_wrong_with_or_beside_googles_message(connect: Connect) -> None:
+    async with connect(serializer=JSON) as client:
+        with pytest.raises(SerializationError, match=r"Timestamp cannot be written: \w*Error$"):
+            await client.send([Event("page", Timestamp(seconds=1 << 60))])
+        with pytest.raises(SerializationError, match=r"\$\[1\]: object is nothing that JSON"):
+            await client.send([Event("page", [Timestamp(), object()])])
 
 
 @pytest.mark.parametrize("event", [PageEvent(event_name="x"), Event("page", {}), "page", b"", {}])
