@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from typing_extensions import TypedDict
 
@@ -65,12 +65,14 @@ def _wait(least: float, *, above: bool = False) -> Check:
     return lambda name, value: bounded(number(name, value))
 
 
-def _count(least: int, *, none: bool = False) -> Check:
+def _count(least: int, *, most: int | None = None, none: bool = False) -> Check:
     number = _number(least, none=none)
 
     def check(name: str, value: Any) -> Any:
         if isinstance(value, float):
             raise ConfigError("a whole number belongs here, not float", argument=name)
+        if most is not None and isinstance(value, int) and value > most:
+            raise ConfigError(f"{value} is too large; at most {most:,}", argument=name)
         return number(name, value)
 
     return check
@@ -83,6 +85,17 @@ def _is(kind: Any, told: str, *, none: bool = False) -> Check:
         return value
 
     return check
+
+
+def _path(name: str, value: Any) -> Any:
+    if value is None:
+        return value
+    path = os.fspath(cast("str | os.PathLike[Any]", _is((str, os.PathLike), "a path")(name, value)))
+    if not path:  # which would be the working directory; who gives one has a variable that is unset
+        raise ConfigError("the path is empty", argument=name)
+    if not isinstance(path, str) or "\0" in path:
+        raise ConfigError("a path of text without NUL belongs here", argument=name)
+    return value
 
 
 def _wire(name: str, value: Any) -> Wire:
@@ -159,7 +172,7 @@ class TransportOptions(_Options):
     ack_timeout: float = field(default=30.0, metadata=_by(_seconds))
     ping_interval: float = field(default=20.0, metadata=_by(_seconds))
     pong_timeout: float = field(default=10.0, metadata=_by(_seconds))
-    in_flight: int | None = field(default=None, metadata=_by(_count(1, none=True)))
+    in_flight: int | None = field(default=None, metadata=_by(_count(1, most=10_000, none=True)))
     trust_env: bool = field(default=False, metadata=_by(_is(bool, "True or False")))
     dial_options: Mapping[str, Any] | None = field(
         default=None, metadata=_by(_is(Mapping, "a mapping", none=True))
@@ -193,9 +206,7 @@ class ClientOptions(_Options):
     )
     max_event_bytes: int = field(default=900_000, metadata=_by(_count(1)))
     telemetry: bool = field(default=True, metadata=_by(_is(bool, "True or False")))
-    spool: str | os.PathLike[str] | None = field(
-        default=None, metadata=_by(_is((str, os.PathLike), "a path", none=True))
-    )
+    spool: str | os.PathLike[str] | None = field(default=None, metadata=_by(_path))
     spool_bytes: int = field(default=1 << 30, metadata=_by(_count(1)))
     logger: logging.Logger = field(
         default=LOGGER, metadata=_by(_is(logging.Logger, "a logging.Logger"))

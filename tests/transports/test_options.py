@@ -8,6 +8,7 @@ import logging
 import math
 import ssl
 import typing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ TRANSPORT: dict[str, tuple[list[Any], list[Any]]] = {
     "ack_timeout": ([0.001, 1, 5.5], SECONDS),
     "ping_interval": ([0.001, 1, 5.5], SECONDS),
     "pong_timeout": ([0.001, 1, 5.5], SECONDS),
-    "in_flight": ([None, 1, 64], COUNT),
+    "in_flight": ([None, 1, 64, 10_000], [*COUNT, 10_001]),
     "trust_env": ([True, False], [None, 1, "yes"]),
     "dial_options": ([None, {}], [[], "x", 3]),
     "logger": ([logging.getLogger("mine")], [None, "mine", logging]),
@@ -71,7 +72,10 @@ CLIENT: dict[str, tuple[list[Any], list[Any]]] = {
     "on_failure": ([None, print], ["print", 3]),
     "max_event_bytes": ([1, 900_000], [None, *COUNT]),
     "telemetry": ([True, False], [None, 1, "yes"]),
-    "spool": ([None, "folder"], [3, b"folder", True]),
+    "spool": (
+        [None, "folder", Path("folder")],
+        [3, b"folder", True, "", "a\0b", Path("a\0b"), 3.5],
+    ),
     "spool_bytes": ([1, 1 << 30], [None, *COUNT]),
     "logger": ([logging.getLogger("mine")], [None, "mine", logging]),
 }
