@@ -196,8 +196,8 @@ class BaseClient(EventMethods[R]):
             told = f"the event or its fields, not both: {', '.join(fields)}"
             raise TypeError(told)
         if not isinstance(event, kind.cls):
-            told = f"event {event_type}: {_named(kind.cls)} belongs here, not {_named(type(event))}"
-            raise SerializationError(told)
+            right, given = _told_apart(kind.cls, type(event))
+            raise SerializationError(f"event {event_type}: {right} belongs here, not {given}")
         return self._frame(event), timeout
 
     def _frame(self, event: object) -> bytes:
@@ -363,6 +363,13 @@ def collect(events: Sequence[object], places: Sequence[Place]) -> list[Ack]:
 
 def _named(cls: Any) -> str:
     return str(cls.__name__)
+
+
+def _told_apart(one: type, other: type) -> tuple[str, str]:
+    """Return the names of two classes, with their modules where the names are one."""
+    if _named(one) != _named(other):
+        return _named(one), _named(other)
+    return f"{one.__module__}.{one.__qualname__}", f"{other.__module__}.{other.__qualname__}"
 
 
 def _type_of(event: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 
 import pytest
 from google.protobuf.api_pb2 import Method
@@ -225,6 +226,10 @@ async def test_a_message_of_another_class(connect: Connect) -> None:
             await client.send_page_event(ClickEvent(element="x"))
         with pytest.raises(SerializationError, match="PageEvent belongs here, not str"):
             await client.send_page_event("clicked")
+        namesake = type("PageEvent", (), {"__module__": "library.page_pb"})
+        told = f"{PageEvent.__module__}.PageEvent belongs here, not library.page_pb.PageEvent"
+        with pytest.raises(SerializationError, match=re.escape(told)):
+            await client.send_page_event(namesake())
 
 
 async def test_both_a_message_and_its_fields(connect: Connect) -> None:
