@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from . import process
 from .errors import SendError
@@ -57,6 +58,11 @@ GAUGES: Mapping[str, tuple[str, str, _Reading]] = {
 ADDRESS = "raccoon.address"
 EVENTS = "raccoon.client.events"
 DURATION = "raccoon.client.duration"
+# In seconds; an SDK's own boundaries are made for milliseconds.
+BOUNDARIES = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
+)
 
 _carried: ContextVar[Mapping[str, str]] = ContextVar(
     "raccoon_carried", default=MappingProxyType({})
@@ -90,8 +96,8 @@ class _Meters:
         self._open: list[Watch] = []
         self._ended: dict[str, Stats] = {}
         meter = metrics.get_meter(SCOPE)
-        self.duration = meter.create_histogram(
-            DURATION, "s", "From an event's acceptance to its ack, by request"
+        self.duration = _histogram(
+            meter, DURATION, "s", "From an event's acceptance to its ack, by request"
         )
         told = "Events that have their outcome"
         meter.create_observable_counter(EVENTS, [self._events], "{event}", told)
@@ -150,6 +156,13 @@ class _Meters:
         return [self._observation(value, dict(key)) for key, value in sums.items()]
 
 
+def _histogram(meter: Any, *named: str) -> Any:
+    try:
+        return meter.create_histogram(*named, explicit_bucket_boundaries_advisory=BOUNDARIES)
+    except TypeError:  # before OpenTelemetry 1.30 it takes no advice
+        return meter.create_histogram(*named)
+
+
 def _together(one: Stats, other: Stats) -> Stats:
     """The counts of two clients that have ended, as one's."""
     return replace(
@@ -188,6 +201,7 @@ class Tracing:
         self._tracer = trace.get_tracer(SCOPE)
         self._address = address
         self._has_failed = False
+        self._server = _server(address)
 
     def current(self) -> object | None:
         """Return the context of the span in which an event is accepted; None without one."""
@@ -223,7 +237,7 @@ class Tracing:
                         "messaging.operation.type": "send",
                         "messaging.batch.message_count": batch.count,
                         "messaging.message.conversation_id": batch.req_guid,
-                        "server.address": self._address,
+                        **self._server,
                     },
                     record_exception=False,
                     set_status_on_exception=False,
@@ -237,6 +251,15 @@ class Tracing:
             return None
         stack.callback(_carried.reset, _carried.set(headers))
         return span
+
+
+def _server(address: str) -> Mapping[str, str | int]:
+    """Return what names the server; of several the transport alone knows which it is."""
+    if ", " in address:
+        return {"server.address": address}
+    parts = urlsplit(address)
+    port = {} if parts.port is None else {"server.port": parts.port}
+    return {"server.address": parts.hostname or address, **port}
 
 
 def tracing(address: str) -> Tracing | None:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import textwrap
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from raccoon_runtime import telemetry
 from raccoon_runtime.collector import Answered, Collector
 
 pytest.importorskip("opentelemetry.sdk")
@@ -122,11 +124,41 @@ def test_a_request_is_a_span_linked_to_where_its_events_came_from(transport: str
             urls[transport],
         )
     by_name = {span["name"]: span for span in made}
+    port = urlsplit(urls[transport]).port
     sends = [span for span in made if span["name"] == "send raccoon"]
     linked = sorted(link for span in sends for link in span["links"])
     assert linked == sorted([by_name["one"]["id"], by_name["two"]["id"]])
     assert all(span["kind"] == "PRODUCER" for span in sends)
     assert sum(s["attributes"]["messaging.batch.message_count"] for s in sends) == 2
+    servers = {(s["attributes"]["server.address"], s["attributes"]["server.port"]) for s in sends}
+    assert servers == {("127.0.0.1", port)}
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("ws://[::1]:80/api", {"server.address": "::1", "server.port": 80}),
+        ("null://", {"server.address": "null://"}),
+        ("grpc://a:1, grpc://b:2", {"server.address": "grpc://a:1, grpc://b:2"}),
+    ],
+)
+def test_how_other_servers_are_named(address: str, named: dict[str, str | int]) -> None:
+    assert telemetry._server(address) == named
+
+
+def test_a_histogram_of_seconds_has_boundaries_in_seconds() -> None:
+    found = run("""
+        with EventClient.connect("null://") as client:
+            client.send_page_event(event_name="x")
+        (duration,) = [
+            metric
+            for metric in reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+            if metric.name == "raccoon.client.duration"
+        ]
+        print(json.dumps([list(point.explicit_bounds) for point in duration.data.data_points]))
+    """)
+    assert found == [[*telemetry.BOUNDARIES]]
+    assert found[0] == sorted(found[0]) and (found[0][0], found[0][-1]) == (0.001, 300)
 
 
 def test_spans_of_many_threads_are_all_linked() -> None:
