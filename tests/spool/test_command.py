@@ -124,6 +124,16 @@ async def test_replay_takes_the_address_and_headers_of_a_client(directory: Path)
         assert {one.identity for one in collector.received} == {"shop"}
 
 
+async def test_replay_takes_headers_of_a_file(directory: Path, tmp_path: Path) -> None:
+    await left_behind(directory, 3)
+    secrets = tmp_path / "headers"
+    secrets.write_text("Authorization: Bearer x\nX-Team: shop\n\n", "utf-8")
+    async with Collector(event_ack=1, identity_header="X-Team") as collector:
+        headers = ["--identity-header", "X-Team", "--header", f"@{secrets}"]
+        await run("replay", directory, *headers, RACCOON_URL=collector.http_url)
+        assert {one.identity for one in collector.received} == {"shop"}
+
+
 async def test_replay_leaves_alone_what_a_process_uses(
     collector: Collector, directory: Path
 ) -> None:
@@ -239,7 +249,8 @@ async def test_an_interrupt_ends_it_at_once_and_keeps_the_rest(directory: Path) 
         (("list", "nowhere"), "nowhere: no such directory"),
         (("replay", "."), "the address is missing"),
         (("replay", ".", "--url", "ftp://x"), "ftp"),
-        (("replay", ".", "--url", "null://", "--header", "nonsense"), "NAME:VALUE belongs here"),
+        (("replay", ".", "--url", "null://", "--header", "nonsense"), "NAME:VALUE or @FILE"),
+        (("replay", ".", "--url", "null://", "--header", "@nowhere"), "No such file"),
     ],
 )
 async def test_what_is_wrong_is_said(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import ssl
 from collections.abc import Callable
 
+from .. import version
 from ..errors import ConfigError
 from .settings import SettingsKeywords
 
@@ -41,8 +41,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    version = importlib.metadata.version("raccoon-codegen")
-    made.add_argument("--version", action="version", version=f"%(prog)s {version}")
+    made.add_argument("--version", action="version", version=f"%(prog)s {version.installed()}")
     _listening(made.add_argument_group("where it listens").add_argument)
     output = made.add_argument_group("what it prints and keeps")
     _decoding(output.add_mutually_exclusive_group().add_argument)

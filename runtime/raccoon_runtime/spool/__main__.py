@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import logging
 import sqlite3
@@ -13,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from .. import version
 from ..errors import ConfigError, RaccoonError, SendTimeoutError
 from .contents import Contents, Kept, batches, events, survey
 from .directory import Directory
@@ -56,8 +56,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    version = importlib.metadata.version("raccoon-codegen")
-    made.add_argument("--version", action="version", version=f"%(prog)s {version}")
+    made.add_argument("--version", action="version", version=f"%(prog)s {version.installed()}")
     commands = made.add_subparsers(metavar="COMMAND", required=True)
     for name, run, told in (
         ("list", show, "say what each file holds, and whose it is; nothing is changed"),
@@ -82,7 +81,8 @@ def _sending(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME:VALUE",
-        help="send this header too; may be given several times",
+        help="send this header too, or with @FILE those of a file, one a line, which the list "
+        "of processes does not show; may be given several times",
     )
     add("--identity-header", metavar="NAME", help="as in connect() (default: X-User-ID)")
     add(
@@ -228,9 +228,13 @@ def replay(directory: Directory, options: argparse.Namespace) -> int:
 
 def _headers(given: Sequence[str]) -> Iterator[tuple[str, str]]:
     for header in given:
+        if header.startswith("@"):
+            lines = Path(header[1:]).read_text("utf-8").splitlines()
+            yield from _headers([line for line in lines if line.strip()])
+            continue
         name, colon, value = header.partition(":")
         if not colon:
-            raise ConfigError("NAME:VALUE belongs here", argument="--header")
+            raise ConfigError("NAME:VALUE or @FILE belongs here", argument="--header")
         yield name.strip(), value.strip()
 
 
