@@ -313,6 +313,15 @@ def test_schemas_with_a_mistake(tmp_path: Path) -> None:
     assert "bad.proto:1:" in said
 
 
+def test_schemas_with_several_mistakes_are_told_on_several_lines(tmp_path: Path) -> None:
+    for version in ("v1", "v2"):
+        text = f'syntax = "proto3"; package {version}; message PageEvent {{ }}'
+        (tmp_path / f"{version}.proto").write_text(text, "utf-8")
+    said = failed("--schemas", str(tmp_path))
+    assert "\\n" not in said
+    assert len(said.splitlines()) > 1
+
+
 def test_schemas_without_the_generator(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -149,6 +149,32 @@ def test_the_collector_is_part_of_the_runtime(production: Environment, tmp_path:
     assert "--http-port" in run(production.bin / "raccoon-collector", "--help", cwd=tmp_path).stdout
 
 
+def test_the_collector_reads_schemas_with_the_extra_alone(
+    production: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / "signup.proto").write_text(SCHEMA)
+    command = (production.bin / "raccoon-collector", "--schemas", "signup.proto")
+    done = run(*command, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert first.startswith("raccoon-collector: only the runtime is installed")
+    assert second == "  pip install 'raccoon-codegen[codegen]'"
+
+
+def test_commands_run_without_the_distributions_metadata(
+    production: Environment, tmp_path: Path
+) -> None:
+    """As where the packages were copied into a project."""
+    (metadata,) = production.bin.parent.rglob("raccoon_codegen-*.dist-info")
+    hidden = metadata.rename(tmp_path / "hidden")
+    try:
+        for module in ("collector", "spool"):
+            command = (production.python, "-m", f"raccoon_runtime.{module}", "--version")
+            assert run(*command, cwd=tmp_path).stdout == f"raccoon-{module} unknown\n"
+    finally:
+        hidden.rename(metadata)
+
+
 def test_editable(tmp_path: Path) -> None:
     """`pip install -e .` finds both packages in the checkout, and the templates at its top."""
     environment = Environment(tmp_path / "env", "--no-deps", "--editable", str(CHECKOUT))

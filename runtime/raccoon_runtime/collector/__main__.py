@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0
     except (ConfigError, OSError) as error:
-        print(f"raccoon-collector: {console.safe(_told(error))}", file=sys.stderr)
+        why = "\n".join(map(console.safe, _told(error).splitlines()))
+        print(f"raccoon-collector: {why}", file=sys.stderr)
         return 2
     return 0
 

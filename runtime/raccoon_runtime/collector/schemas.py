@@ -41,7 +41,9 @@ def from_schemas(schemas: Sequence[str]) -> Generator[type[EventMethods[Any]]]:
             [*command, "-o", str(out)], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            raise ConfigError(done.stderr.strip() or done.stdout.strip())
+            raise ConfigError(
+                (done.stderr or done.stdout).strip().removeprefix("raccoon-codegen: ")
+            )
         sys.path.insert(0, folder)
         try:
             importlib.invalidate_caches()
