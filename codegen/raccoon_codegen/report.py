@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from keyword import iskeyword
 
 import click
 
@@ -20,6 +22,7 @@ class Report:
 
     def __init__(self, out: str, *, quiet: bool, verbose: bool) -> None:
         self._out = out
+        self._quiet = quiet
         self._terminal = sys.stderr is not None and sys.stderr.isatty() and not quiet
         self._verbose = verbose
         self._speaks = self._terminal or verbose
@@ -38,6 +41,7 @@ class Report:
 
     def done(self, outcome: Outcome, seconds: float, *, failing: bool) -> None:
         """What was written."""
+        self._note_name()
         if self._verbose:
             for change in outcome.changes:
                 verb = "removed" if change.new is None else "wrote"
@@ -46,8 +50,17 @@ class Report:
             _say(f"{self._out}: {_written(outcome)}; add what changed to the commit")
         elif self._speaks:
             _say(f"{self._out}: {_written(outcome)} ({seconds:.1f} s)")
-            if not os.path.basename(os.path.abspath(self._out)).isidentifier():
-                _say("note: Python can import a directory of that name only after renaming it")
+
+    def _note_name(self) -> None:
+        name = os.path.basename(os.path.abspath(self._out))
+        if self._quiet or (name.isidentifier() and not iskeyword(name)):
+            return
+        other = re.sub(r"\W", "_", name)
+        other = other if other.isidentifier() and not iskeyword(other) else f"events_{other}"
+        _say(
+            f"note: Python can import {self._out} only after renaming it; "
+            f"-o {os.path.join(os.path.dirname(self._out), other)} would be a package"
+        )
 
     def differences(self, outcome: Outcome, *, show: bool, failing: bool) -> None:
         """What would be written."""

@@ -166,10 +166,20 @@ def test_progress_and_summary_on_a_terminal(project: Project) -> None:
     assert on_terminal(project, "schemas", "-o", "generated", "--quiet") == ""
 
 
-def test_a_name_that_python_cannot_import_is_noted(project: Project) -> None:
-    result = project.bare("schemas", "-o", "my-events", "-v")
+@pytest.mark.parametrize(
+    ("out", "instead"),
+    [("my-events", "my_events"), ("a/class", "a/events_class"), ("2go", "events_2go")],
+)
+def test_a_name_that_python_cannot_import_is_noted(
+    project: Project, out: str, instead: str
+) -> None:
+    result = project.bare("schemas", "-o", out)
     assert result.exit_code == 0
-    assert "only after renaming it" in result.stderr
+    assert result.stderr == (
+        f"note: Python can import {out} only after renaming it; "
+        f"-o {instead} would be a package\n"
+    )
+    assert project.bare("schemas", "-o", out, "--quiet").stderr == ""
 
 
 def test_version(project: Project) -> None:
