@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from raccoon_runtime import BatchError, SendError
+from raccoon_runtime import BatchError, QueueFull, SendError
 
 from generated import EventClient, Plan, PlanChangedEvent
 
@@ -21,16 +21,20 @@ def changes(table: TextIO) -> Iterator[PlanChangedEvent]:
         yield PlanChangedEvent(user_id=user_id, from_=Plan[before], to=Plan[after])
 
 
+PATIENCE = 600.0  # seconds
+
+
 def main() -> int:
     """Send them all; 1 when some were not acknowledged, each told on stderr."""
-    with EventClient.connect(client_name="nightly-report") as events:
+    # More lines than the queue takes wait for room, in an outage as long as for the answers.
+    with EventClient.connect(client_name="nightly-report", room_timeout=PATIENCE) as events:
         try:
-            acks = events.send(changes(sys.stdin), timeout=600)
+            acks = events.send(changes(sys.stdin), timeout=PATIENCE)
         except BatchError as error:
             for failure in error.failures:
                 print(f"line {failure.index + 1}: {failure.error}", file=sys.stderr)
             return 1
-        except SendError as error:  # no answer in ten minutes
+        except (SendError, QueueFull) as error:  # no answer in ten minutes, or no room
             print(error, file=sys.stderr)
             return 1
     print(f"acknowledged in {len(acks)} requests")

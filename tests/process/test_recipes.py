@@ -219,11 +219,11 @@ for number in range(60):
 PLANS = "u-1,PLAN_FREE,PLAN_PRO\nu-2,PLAN_PRO,PLAN_FREE\n"
 
 
-def script(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def script(environment: dict[str, str], pairs: int = 500) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, EXAMPLES / "nightly_report.py"],
         env=environment,
-        input=PLANS * 500,
+        input=PLANS * pairs,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -237,6 +237,19 @@ def test_the_script(collector: Collector, environment: dict[str, str]) -> None:
     assert collector.stored_count == 1000
     assert {event.type for event in collector.stored} == {"plan_changed"}
     assert AsyncEventClient.event_class("plan_changed").parse(collector.stored[0].event_bytes)
+
+
+@pytest.mark.slow
+def test_the_script_outlasts_an_outage_with_more_than_the_queue_takes(
+    collector: Collector, environment: dict[str, str]
+) -> None:
+    with ThreadPoolExecutor(1) as other:
+        with collector.stopped():
+            running = other.submit(script, environment, 5500)
+            time.sleep(7)  # longer than a call waits for room unless told
+        done = running.result()
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    assert collector.stored_count == 11_000
 
 
 def test_the_script_says_what_failed(collector: Collector, environment: dict[str, str]) -> None:
