@@ -317,6 +317,39 @@ async def test_nothing_is_answered_in_time(make: Make, peer: Peer) -> None:
     assert peer.accepted == 2  # where nothing is answered, nothing more is sent
 
 
+async def test_a_connection_without_stream_ids_left_is_replaced(make: Make, peer: Peer) -> None:
+    peer.handler = speaking_h2(serve)
+    transport = make(peer.url("grpc"))
+    await deliver(transport)
+    # What 2^30 calls make of it.
+    line: Any = transport._line  # type: ignore[attr-defined]
+    line._line.connection._connection.highest_outbound_stream_id = (1 << 31) - 1
+    await fail(transport, ConnectError, persisted="no", retryable=True)
+    await deliver(transport)
+    assert peer.accepted == transport.connections == 2
+
+
+async def test_a_call_that_fails_while_its_sender_gives_up(make: Make, peer: Peer) -> None:
+    """asyncio would say, in the log, that nobody asked for its error."""
+    called = asyncio.Event()
+
+    async def ignore(server: H2) -> None:
+        await server.call()
+        called.set()
+        await server.wire.ended()
+
+    peer.handler = speaking_h2(ignore)
+    transport = make(peer.url("grpc"))
+    guid = new_guid()
+    sending = asyncio.ensure_future(transport.send(guid, body(transport.wire, guid)))
+    await called.wait()
+    (call,) = [task for task in asyncio.all_tasks() if "Line.call" in repr(task)]
+    call.add_done_callback(lambda _: sending.cancel())
+    await transport.close()
+    await asyncio.wait([sending])
+    assert sending.cancelled()
+
+
 async def test_a_slow_call_among_quick_ones_keeps_the_connection(make: Make, peer: Peer) -> None:
     async def ignore_the_first(server: H2) -> None:
         await server.call()

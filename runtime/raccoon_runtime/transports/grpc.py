@@ -32,7 +32,7 @@ from . import tls
 from .address import parse_address
 from .base import NetworkTransport, judge
 from .grpc_channel import Line, connect
-from .grpc_errors import map_error, status_error
+from .grpc_errors import is_of_one_call, map_error, status_error
 from .lookup import Lookup
 from .opening import Opening
 
@@ -134,8 +134,9 @@ class GrpcTransport(NetworkTransport):
             raise status_error(error).about(req_guid) from error
         except Exception as error:
             told = map_error(error)
-            # Nothing is answered there any more; the next call opens another.
-            if isinstance(told, AckTimeoutError) and self._last_answer < started:
+            # No call can succeed there any more; the next one opens another.
+            late = isinstance(told, AckTimeoutError)
+            if self._last_answer < started if late else not is_of_one_call(error):
                 line.close()
             raise told.about(req_guid) from error
 
@@ -152,9 +153,11 @@ class GrpcTransport(NetworkTransport):
             if call.done():
                 return call.result()
             raise asyncio.TimeoutError
-        finally:
-            if not call.done():
-                call.add_done_callback(lambda _: call.cancelled() or call.exception())
+        finally:  # its error is asked for, whoever ended the wait, and even if both came at once
+            if call.done():
+                _ask(call)
+            else:
+                call.add_done_callback(_ask)
                 call.cancel()
 
     async def _headers(self) -> dict[str, str]:
@@ -184,6 +187,11 @@ class GrpcTransport(NetworkTransport):
             earlier.close()
         self._connections += 1
         self._options.logger.debug("connected to %s", self.address)
+
+
+def _ask(call: asyncio.Task[bytes | None]) -> None:
+    if not call.cancelled():
+        call.exception()
 
 
 def _carriable(context: Mapping[str, str]) -> dict[str, str]:

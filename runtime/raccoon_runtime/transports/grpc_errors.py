@@ -16,6 +16,7 @@ from ..errors import (
     AckTimeoutError,
     AnswerError,
     AuthError,
+    ConnectError,
     ConnectionLostError,
     EndpointError,
     IdentityError,
@@ -69,7 +70,7 @@ ERRORS: dict[type[BaseException], type[SendError]] = {
     h2.exceptions.TooManyStreamsError: ConnectionLostError,
     h2.exceptions.FlowControlError: ConnectionLostError,
     h2.exceptions.StreamIDTooLowError: ConnectionLostError,
-    h2.exceptions.NoAvailableStreamIDError: ConnectionLostError,
+    h2.exceptions.NoAvailableStreamIDError: ConnectError,  # found before anything is sent
     h2.exceptions.NoSuchStreamError: ConnectionLostError,
     h2.exceptions.StreamClosedError: ConnectionLostError,
     h2.exceptions.InvalidSettingsValueError: ConnectionLostError,
@@ -106,4 +107,12 @@ def map_error(error: BaseException) -> SendError:
         (ERRORS[base] for base in type(error).__mro__ if base in ERRORS), ConnectionLostError
     )
     told = str(error) if isinstance(error, StreamTerminatedError) else type(error).__name__
-    return kind(told, persisted="possibly")
+    return kind(told, persisted="no" if kind is ConnectError else "possibly")
+
+
+def is_of_one_call(error: BaseException) -> bool:
+    """Whether other calls on the same connection may succeed: the stream was ended, or its answer
+    is none.
+    """
+    stream = (StreamTerminatedError, h2.exceptions.NoSuchStreamError)
+    return isinstance(error, stream) or isinstance(map_error(error), AnswerError)
