@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -97,6 +98,18 @@ def test_the_longest_message_and_one_byte_more() -> None:
     assert not list(frames.feed(encoded(BINARY, bytes(LONGEST), final=False)))
     with pytest.raises(FrameError):
         list(frames.feed(encoded(0, b"x")))
+
+
+def test_empty_pieces_are_not_kept() -> None:
+    frames = Frames(LONGEST)
+    assert not list(frames.feed(encoded(BINARY, b"be", final=False)))
+    tracemalloc.start()
+    for _ in range(100):
+        assert not list(frames.feed(encoded(0, b"", final=False) * 1000))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1 << 17
+    assert list(frames.feed(encoded(0, b"gun"))) == [(BINARY, b"begun")]
 
 
 # --- blame --------------------------------------------------------------------------------

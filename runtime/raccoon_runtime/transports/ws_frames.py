@@ -92,7 +92,8 @@ class Frames:
         if opcode >= CLOSE or (final and opcode):
             return opcode, payload
         self._kind = self._kind or opcode
-        self._pieces.append(payload)
+        if payload:  # the empty ones would never come to an end
+            self._pieces.append(payload)
         self._size += len(payload)
         if not final:
             return None
