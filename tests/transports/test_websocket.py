@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -585,6 +586,24 @@ async def test_a_server_that_does_not_read(make: Make, peer: Peer) -> None:
         transport, ConnectionLostError, b"1" * (16 << 20), persisted="possibly", retryable=True
     )
     assert error.reason == "the server does not read"
+
+
+async def test_a_server_that_only_pings_is_one_that_does_not_read(make: Make, peer: Peer) -> None:
+    async def ping(session: Session) -> None:
+        session.wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        while True:
+            session.wire.write(frame(PING, b"x" * 125) * 100)
+            await session.wire.writer.drain()
+            await asyncio.sleep(0)
+
+    transport = await opened(make, peer, ping, write_timeout=0.4)
+    connection = transport._connection  # type: ignore[attr-defined]
+    line = connection._socket._transport.get_extra_info("socket")
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    left: list[int] = []
+    await until(lambda: left.append(connection._socket.left()) or connection.ended)
+    assert connection.ended.reason == "the server does not read"
+    assert 0 < max(left) < 1 << 18
 
 
 async def test_a_server_that_reads_slowly_is_waited_for(make: Make, peer: Peer) -> None:

@@ -62,8 +62,9 @@ class Clock:
     def _stalled(self) -> SendError | None:
         """Whether the peer has read nothing for too long of what was written."""
         left = self._socket.left()
-        flushed = self._socket.written - left
-        if left == 0 or flushed != self._flushed:
+        flushed = self._socket.flushed
+        # What TLS adds to a write makes it fall; only what rises was read.
+        if left == 0 or flushed > self._flushed:
             self._flushed, self._flushed_at = flushed, self.now
         elif self.passed(self._flushed_at, self._options.write_timeout):
             return ConnectionLostError("the server does not read")

@@ -118,7 +118,7 @@ class Connection:
         elif kind == TEXT:
             self._take(JSON_WIRE, payload)
         elif kind == PING:
-            self._socket.put(PONG, payload)
+            self._socket.pong(payload)
         elif kind == PONG:
             if not self._admitted.done():
                 self._admitted.set_result(None)

@@ -19,11 +19,12 @@ import aiohttp
 from aiohttp.http import WebSocketWriter
 from yarl import URL
 
-from .ws_frames import CLOSE, NO_STATUS, FrameError, Frames
+from .ws_frames import CLOSE, NO_STATUS, PONG, FrameError, Frames
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _LONGEST_ANSWER = 1 << 20
 _ENOUGH = 64 << 10
+_MOST_PONGS = 1000
 
 
 class UpgradeError(Exception):
@@ -129,7 +130,8 @@ class Socket:
         # Beyond its limit a writer waits for the peer to read.
         self._writer = WebSocketWriter(protocol, transport, use_mask=True, limit=sys.maxsize)
         self.written = 0
-        """How many bytes were given to `put`."""
+        """How many bytes of frames were given to `put`."""
+        self._pongs, self._last_pong = 0, 0
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the connection is no more."""
 
@@ -148,13 +150,29 @@ class Socket:
 
         The first since something was heard goes out at once, those that follow it go together.
         """
-        self.written += len(data)
+        size = len(data)
+        self.written += size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
         self._writer.transport = self._cork if self._spoke or self._cork.size else self._transport
         self._spoke = True
         try:  # it never waits; and a `suppress` costs a third of what the frame does
             self._writer.send_frame(data, kind).send(None)
         except StopIteration:
             return
+
+    def pong(self, payload: bytes) -> None:
+        """Answer a ping, unless many answers wait to be read: a server that only pings shall not
+        fill the memory.
+        """
+        if self.flushed >= self._last_pong:
+            self._pongs = 0
+        if self._pongs < _MOST_PONGS:
+            self.put(PONG, payload)
+            self._pongs, self._last_pong = self._pongs + 1, self.written
+
+    @property
+    def flushed(self) -> int:
+        """How many bytes the system has taken."""
+        return self.written - self.left()
 
     def left(self) -> int:
         """Return how many bytes the system has not taken yet."""
