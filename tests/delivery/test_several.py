@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -20,6 +21,9 @@ from raccoon_runtime.collector import Collector
 from raccoon_runtime.transports import SeveralTransports
 
 from generated import AsyncEventClient, EventClient, PageEvent
+from tests.transports.peers import Peer, Session, upgraded
+from tests.transports.websockets import CLOSE, acknowledge
+from tests.waiting import until
 
 from .conftest import QUICK
 
@@ -106,6 +110,53 @@ async def test_when_none_works_the_error_says_so(urls: list[str], pair: Pair) ->
     async with AsyncEventClient.connect(urls, retry_count=0) as client:
         with pytest.raises(ConnectError):
             await client.send_page_event(event_name="x")
+
+
+async def test_an_address_that_fails_is_told_once_and_so_is_its_return(
+    urls: list[str], pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "raccoon_runtime")
+    await pair[0].stop()
+    urls[0] = urls[0].replace("://", "://anna:hunter2@")
+    async with AsyncEventClient.connect(urls, **QUICK) as client:
+        for _ in range(3):
+            await client.send_page_event(event_name="x")
+        ((_, level, told),) = caplog.record_tuples
+        assert level == logging.WARNING and "is passed over for now: ConnectError" in told
+        await pair[0].start()
+        while not pair[0].stored:
+            await client.send_page_event(event_name="x")
+            await asyncio.sleep(0.05)
+        await client.send_page_event(event_name="x")
+    _, (_, level, told) = caplog.record_tuples
+    assert level == logging.INFO and told.endswith("is used again")
+    assert "hunter2" not in caplog.text and "127.0.0.1" in told
+
+
+async def test_all_are_closed_at_once() -> None:
+    said: list[bool] = []
+    all_said = asyncio.Event()
+
+    async def part(session: Session) -> None:
+        acknowledge(session, (await session.read()).payload)
+        message = await session.read()
+        assert message.opcode == CLOSE
+        said.append(True)
+        if len(said) == 2:
+            all_said.set()
+        await all_said.wait()
+        there.append(not session.wire.reader.at_eof())
+        session.send(message.payload, CLOSE)
+
+    there: list[bool] = []
+    async with Peer() as one, Peer() as other:
+        one.handler = other.handler = upgraded(part)
+        urls = [one.url("ws"), other.url("ws")]
+        async with AsyncEventClient.connect(urls, spread=True) as client:
+            for _ in range(2):
+                await client.send_page_event(event_name="x")
+        await until(lambda: len(there) == 2)
+    assert there == [True, True]
 
 
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from typing_extensions import Unpack
 
 from ..errors import ConfigError
-from ..options import TransportKeywords
+from ..options import LOGGER, TransportKeywords
 from .base import Transport
 from .several import SeveralTransports
 
@@ -36,7 +36,9 @@ def transport_for(
                 "there is one address; a list of them can be spread", argument="spread"
             )
         return make_transport(urls, **options)
-    return SeveralTransports([make_transport(url, **options) for url in urls], spread=spread)
+    logger = options.get("logger", LOGGER)
+    transports = [make_transport(url, **options) for url in urls]
+    return SeveralTransports(transports, spread=spread, logger=logger)
 
 
 def make_transport(url: object, **options: Unpack[TransportKeywords]) -> Transport:

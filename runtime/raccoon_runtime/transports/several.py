@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Sequence
 
 from ..envelope import Ack
 from ..errors import ConfigError, SendError
+from ..options import LOGGER
 from ..wires import Wire
 from .base import Transport
 
@@ -21,7 +24,13 @@ class SeveralTransports:
     is not sent elsewhere here: delivery does that, and flags it.
     """
 
-    def __init__(self, transports: Sequence[Transport], *, spread: bool = False) -> None:
+    def __init__(
+        self,
+        transports: Sequence[Transport],
+        *,
+        spread: bool = False,
+        logger: logging.Logger = LOGGER,
+    ) -> None:
         if not transports:
             raise ConfigError("no address was given", argument="url")
         if len({transport.wire for transport in transports}) > 1:
@@ -29,6 +38,7 @@ class SeveralTransports:
         self._servers = [_Server(transport) for transport in transports]
         self._spread = spread
         self._turn = 0
+        self._log = logger
 
     @property
     def wire(self) -> Wire:
@@ -65,22 +75,35 @@ class SeveralTransports:
                 ack = await server.transport.send(req_guid, body)
             except SendError as error:
                 if error.outage:
-                    server.rest()
+                    self._pass_over(server, error)
                 if not (error.outage and error.persisted == "no" and untried):
                     raise
             else:
-                server.well()
+                if server.rests:
+                    self._use_again(server)
                 return ack
 
     async def close(self) -> None:
         """Close what is open."""
-        for server in self._servers:
-            await server.transport.close()
+        closing = (server.transport.close() for server in self._servers)
+        for failure in await asyncio.gather(*closing, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     def after_fork(self) -> None:
         """Leave alone what was inherited."""
         for server in self._servers:
             server.transport.after_fork()
+
+    def _pass_over(self, server: _Server, error: SendError) -> None:
+        if not server.rests:
+            told = "%s is passed over for now: %s"
+            self._log.warning(told, server.transport.address, error.brief())
+        server.rest()
+
+    def _use_again(self, server: _Server) -> None:
+        server.well()
+        self._log.info("%s is used again", server.transport.address)
 
     def _in_order(self) -> list[_Server]:
         """Those that are well, the others behind them, the one that has rested longest first."""
@@ -98,6 +121,11 @@ class _Server:
         self.transport = transport
         self.rests_until = 0.0
         self._rest = _FIRST_REST
+
+    @property
+    def rests(self) -> bool:
+        """Whether it failed when it was last asked."""
+        return self._failures > 0
 
     def rest(self) -> None:
         self.rests_until = time.monotonic() + self._rest
