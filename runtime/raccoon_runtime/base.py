@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -98,9 +97,9 @@ class BaseClient(EventMethods[R]):
     ) -> Self:
         """Return a client for an address, whose scheme chooses the transport.
 
-        The schemes are ws, wss, http, https, grpc, grpcs and null. Of a list of addresses the first
-        that works is used, with `spread` all of them in turn. Without an address, RACCOON_URL is
-        read: one, or several with commas between. The connection is opened when the first event
+        The schemes are ws, wss, http, https, grpc, grpcs and null. Of several addresses, in a list
+        or with commas between them, the first that works is used, with `spread` all of them in
+        turn. Without an address, RACCOON_URL is read. The connection is opened when the first event
         goes out. ConfigError when an address or an option is wrong; `raccoon_runtime.options` has
         them all.
         """
@@ -278,14 +277,12 @@ def _read(
     return value if isinstance(value, Message) else Event(event_type, value)
 
 
-def _from_environment() -> str | list[str]:
+def _from_environment() -> str:
     said = os.environ.get(URL_VARIABLE, "")
-    if not said:
+    if not said.strip():
         told = f"the address is missing, and {URL_VARIABLE} is not set"
         raise ConfigError(told, argument="url")
-    # A comma may be part of an address; between two of them a scheme follows.
-    found = re.split(r",\s*(?=[A-Za-z]+://)", said)
-    return found if len(found) > 1 else said
+    return said
 
 
 @dataclass(frozen=True, slots=True)

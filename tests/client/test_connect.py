@@ -38,7 +38,7 @@ async def test_without_an_address_it_reads_the_environment(
 
 
 @KINDS
-@pytest.mark.parametrize("said", ["", None])
+@pytest.mark.parametrize("said", ["", "\n", None])
 def test_without_either_it_says_what_is_missing(
     kind: Kind, said: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

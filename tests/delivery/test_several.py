@@ -159,10 +159,37 @@ async def test_all_are_closed_at_once() -> None:
     assert there == [True, True]
 
 
-def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RACCOON_URL", "ws://one/a,b, ws://two")
+@pytest.mark.parametrize(
+    ("said", "addresses"),
+    [
+        ("ws://one,ws://two:1/x", ["ws://one:80/api/v1/events", "ws://two:1/x"]),
+        (" http://one/a,b , WS://two\n", ["http://one:80/a,b", "ws://two:80/api/v1/events"]),
+        ("grpc://one:1,\ngrpc://two:2", ["grpc://one:1", "grpc://two:2"]),
+        ("ws://one/x\n", ["ws://one:80/x"]),
+        ("ws://one/a,,b", ["ws://one:80/a,,b"]),
+    ],
+)
+def test_commas_between_addresses(
+    said: str, addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = f"<EventClient {', '.join(addresses)} PROTO>"
+    with EventClient.connect(said) as client:
+        assert repr(client) == told
+    monkeypatch.setenv("RACCOON_URL", said)
     with EventClient.connect() as client:
-        assert repr(client) == ("<EventClient ws://one:80/a,b, ws://two:80/api/v1/events PROTO>")
+        assert repr(client) == told
+
+
+@pytest.mark.parametrize(
+    "said", ["ws://one,", ",ws://one", "ws://one,,ws://two", "ws://one, ,", ","]
+)
+def test_a_comma_beside_which_an_address_is_missing(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RACCOON_URL", said)
+    for url in (said, None):
+        with pytest.raises(ConfigError, match="url: a comma without an address on each side"):
+            EventClient.connect(url)
 
 
 def test_what_makes_no_sense() -> None:

@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 
 from ..errors import ConfigError
 from ..options import LOGGER, TransportKeywords
+from .address import addresses_in
 from .base import Transport
 from .several import SeveralTransports
 
@@ -30,6 +31,8 @@ def transport_for(
     urls: str | Sequence[str], *, spread: bool = False, **options: Unpack[TransportKeywords]
 ) -> Transport:
     """Return the transport for one address or several; ConfigError when something is wrong."""
+    if isinstance(urls, str):
+        urls = addresses_in(urls)
     if isinstance(urls, str) or not isinstance(cast(object, urls), Sequence):
         if spread:
             raise ConfigError(

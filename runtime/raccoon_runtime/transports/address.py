@@ -50,6 +50,17 @@ class Address:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
+def addresses_in(text: str) -> str | list[str]:
+    """Return the address, or those with commas between them, without white space around it;
+    ConfigError when one is empty.
+    """
+    # A comma may be part of an address; between two of them a scheme follows.
+    found = [part.strip() for part in re.split(r",(?=[\s,]*(?:[A-Za-z]+://|$))", text)]
+    if len(found) > 1 and not all(found):
+        raise ConfigError("a comma without an address on each side", argument="url")
+    return found if len(found) > 1 else found[0]
+
+
 def parse_address(
     url: object, schemes: Mapping[str, int | None], *, default_path: str = ""
 ) -> Address:
