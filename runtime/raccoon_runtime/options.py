@@ -158,14 +158,14 @@ class _Options:
 
 @dataclass(frozen=True, kw_only=True)
 class TransportOptions(_Options):
-    """What a transport can be told. Times are in seconds."""
+    """What a transport can be told. Times are in seconds. Its repr leaves secrets out."""
 
     wire: Wire = field(default=PROTO_WIRE, metadata=_by(_wire))
-    headers: Headers | None = field(default=None, metadata=_by(_headers))
+    headers: Headers | None = field(default=None, repr=False, metadata=_by(_headers))
     identity_header: str | None = field(default="X-User-ID", metadata=_by(_header_name))
     client_name: str = field(default="raccoon-python", metadata=_by(_client_name))
     ssl: SSLContext | None = field(
-        default=None, metadata=_by(_is(SSLContext, "an ssl.SSLContext", none=True))
+        default=None, repr=False, metadata=_by(_is(SSLContext, "an ssl.SSLContext", none=True))
     )
     connect_timeout: float = field(default=5.0, metadata=_by(_seconds))
     write_timeout: float = field(default=10.0, metadata=_by(_seconds))
@@ -175,7 +175,7 @@ class TransportOptions(_Options):
     in_flight: int | None = field(default=None, metadata=_by(_count(1, most=10_000, none=True)))
     trust_env: bool = field(default=False, metadata=_by(_is(bool, "True or False")))
     dial_options: Mapping[str, Any] | None = field(
-        default=None, metadata=_by(_is(Mapping, "a mapping", none=True))
+        default=None, repr=False, metadata=_by(_is(Mapping, "a mapping", none=True))
     )
     logger: logging.Logger = field(
         default=LOGGER, metadata=_by(_is(logging.Logger, "a logging.Logger"))

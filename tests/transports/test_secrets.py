@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from raccoon_runtime.envelope import Code
 from raccoon_runtime.errors import ConfigError, SendError
+from raccoon_runtime.options import TransportOptions
 from raccoon_runtime.transports import make_transport
 
 from tests.transports.conftest import Make
@@ -57,7 +58,7 @@ def assert_silent(thing: object) -> None:
 
 
 def listen(caplog: pytest.LogCaptureFixture) -> None:
-    # Not to hpack, whose log for debugging holds every header.
+    caplog.set_level(logging.DEBUG)
     for name in ("raccoon_runtime", "aiohttp", "asyncio", "grpclib"):
         caplog.set_level(logging.DEBUG, name)
 
@@ -141,6 +142,13 @@ async def test_a_large_body_to_a_closed_connection(
     peer.handler = handler
     url = peer.url("http", f"/events{QUERY}").replace("://", "://anna:hunter2@")
     await check(make, caplog, url, size=4 << 20)
+
+
+@pytest.mark.parametrize("headers", [HEADERS, {"Authorization": "Bearer t0ken"}])
+def test_the_options(headers: dict[str, str]) -> None:
+    options = TransportOptions(headers=headers, dial_options={"some": "s3cret"})
+    assert_silent(options)
+    assert "client_name='raccoon-python'" in repr(options)
 
 
 async def check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from ssl import SSLContext, SSLError
 from typing import Any, cast
@@ -24,6 +25,11 @@ METHOD = "/raystack.raccoon.v1beta1.EventService/SendEvent"
 _LONGEST_ANSWER = 1 << 20
 _SETTINGS = b"\x04"  # the type, in its fourth byte, of the frame that begins HTTP/2
 _NO_HTTP2 = "no HTTP/2 is spoken there"
+
+# It tells every header at DEBUG. Who wants that has to ask for it, and not for the root's DEBUG.
+_hpack = logging.getLogger("hpack")
+if _hpack.level == logging.NOTSET:
+    _hpack.setLevel(logging.INFO)
 
 
 class _Bytes(CodecBase):
