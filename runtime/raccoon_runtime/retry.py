@@ -27,9 +27,11 @@ class Retry:
     budget: float = 300.0
 
     def delay(self, failures: int, floor: float | None = None) -> float:
-        """Return the wait after that many failures in a row, no less than the server asked for."""
+        """Return the wait after that many failures in a row: what the server asked for, and the
+        jitter on top, or a fleet would come back in the same instant.
+        """
         ceiling = min(self.max_wait, self.wait * 2.0 ** min(failures - 1, 60))
-        return max(random.uniform(0.0, ceiling), floor or 0.0)
+        return (floor or 0.0) + random.uniform(0.0, ceiling)
 
     def spent(self, failures: int, since_first: float, patience: float = math.inf) -> bool:
         """Whether there is no retry left; `patience` shortens the budget for what does not get

@@ -24,8 +24,10 @@ def test_a_delay_uses_all_of_its_range() -> None:
 
 
 def test_the_servers_wish_is_a_floor() -> None:
-    assert Retry(wait=0.25).delay(1, 60.0) == 60.0
+    delays = [Retry(wait=0.25).delay(1, 60.0) for _ in range(400)]
+    assert 60.0 <= min(delays) < 60.05 and 60.2 < max(delays) <= 60.25
     assert Retry(wait=0.0).delay(1, 0.0) == 0.0
+    assert Retry(wait=0.0).delay(1, 60.0) == 60.0
 
 
 @pytest.mark.parametrize(
