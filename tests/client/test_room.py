@@ -247,6 +247,14 @@ async def test_a_batch_waits_for_company(connect: Connect, collector: Collector)
     assert len(collector.received) == 1
 
 
+@pytest.mark.parametrize("bounds", [{"queue_events": 5}, {"queue_bytes": 100}])
+async def test_a_full_queue_does_not_wait(connect: Connect, bounds: dict[str, int]) -> None:
+    async with connect(linger=60, **bounds) as client:
+        for number in range(20):
+            await client.submit(page(number))
+        await client.flush()
+
+
 async def test_a_full_batch_does_not_wait(connect: Connect, collector: Collector) -> None:
     async with connect(linger=60, batch_events=5) as client:
         acks = await client.send([page(n) for n in range(10)])

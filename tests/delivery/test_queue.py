@@ -34,14 +34,20 @@ class Turn:
 class QueueAgainstModel(RuleBasedStateMachine):
     """The model: each event's frame and state, by the place that it was given."""
 
+    linger = 0.0
+
     def __init__(self) -> None:
         super().__init__()
         bounds = Bounds(
-            events=EVENTS, bytes=BYTES, batch_events=BATCH_EVENTS, batch_bytes=BATCH_BYTES
+            events=EVENTS,
+            bytes=BYTES,
+            batch_events=BATCH_EVENTS,
+            batch_bytes=BATCH_BYTES,
+            linger=self.linger,
         )
         handle = LoopHandle(Callbacks(logging.getLogger("test")))
         self.queue = Queue(bounds, PROTO_WIRE, handle, self._signal)
-        self.signals = 0
+        self.awake = False
         self.pending: dict[tuple[int, int], tuple[Place, bytes]] = {}
         self.delivered = self.failed = self.accepted = 0
         self.out: list[Batch] = []
@@ -49,7 +55,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         self.line: list[Turn] = []
 
     def _signal(self) -> None:
-        self.signals += 1
+        self.awake = True
 
     def _fits(self, size: int) -> bool:
         taken = sum(len(frame) for _, frame in self.pending.values())
@@ -70,6 +76,8 @@ class QueueAgainstModel(RuleBasedStateMachine):
         assert (place is not None) is fits
         if place is not None:
             self._keep(place, frame)
+        else:  # what has gathered does not wait for it
+            assert not self.queue.lingers()
 
     @precondition(lambda self: not self.closed)
     @rule(frames=st.lists(FRAMES, max_size=10))
@@ -85,6 +93,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         if len(places) < len(frames):
             others_wait = turn is None and self.line
             assert others_wait or not self._fits(len(frames[len(places)]))
+            assert others_wait or not self.queue.lingers()
         return places
 
     @rule(frames=st.lists(FRAMES, min_size=1, max_size=5))
@@ -99,6 +108,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
     @rule()
     def drop_oldest(self) -> None:
         """One event, the first of those that are not on their way."""
+        self.awake = True  # for an event that did not get in
         if self.closed:
             with pytest.raises(ClosedError):
                 self.queue.drop_oldest()
@@ -129,7 +139,8 @@ class QueueAgainstModel(RuleBasedStateMachine):
     def take(self) -> None:
         batch = self.queue.take()
         if batch is None:
-            assert not self._waiting()
+            assert not self._waiting() or self.queue.lingers()
+            self.awake = False
             return
         assert 1 <= batch.count <= BATCH_EVENTS
         assert batch.count == 1 or batch.size <= BATCH_BYTES
@@ -198,13 +209,21 @@ class QueueAgainstModel(RuleBasedStateMachine):
     @rule()
     def close(self) -> None:
         self.queue.close()
-        self.closed = True
+        self.closed = self.awake = True
         assert all(turn.told for turn in self.line)
 
     @invariant()
     def nobody_waits_for_ever(self) -> None:
         """Somebody has a turn, or there is something pending that will bring one."""
         assert not self.line or self.pending or any(turn.told for turn in self.line)
+
+    @invariant()
+    def nothing_lingers_in_vain(self) -> None:
+        """A batch waits for company only while some can get in, and its end is signalled."""
+        lingers = self.queue.lingers()
+        assert self.linger or not lingers
+        assert self._fits(1) or not lingers
+        assert self.awake or lingers or not self._waiting()
 
     @invariant()
     def the_books_are_exact(self) -> None:
@@ -227,7 +246,11 @@ class QueueAgainstModel(RuleBasedStateMachine):
         assert sorted(map(id, live)) == sorted(map(id, found))
 
 
-QueueAgainstModel.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None
-)
+class LingeringQueueAgainstModel(QueueAgainstModel):
+    linger = 3600.0
+
+
+THOROUGH = settings(max_examples=150, stateful_step_count=40, deadline=None)
+QueueAgainstModel.TestCase.settings = LingeringQueueAgainstModel.TestCase.settings = THOROUGH
 TestQueue = QueueAgainstModel.TestCase
+TestLingeringQueue = LingeringQueueAgainstModel.TestCase

@@ -64,7 +64,7 @@ class Queue:
     """Counts an event from its acceptance to its outcome: queued, in flight or waiting for a retry.
 
     Events gather in the youngest batch. `signal` is called, in the thread that accepts, when there
-    is work after there was none, and when a batch is full.
+    is work after there was none, when a batch is full, and when there is no room for more in it.
     """
 
     def __init__(
@@ -98,21 +98,24 @@ class Queue:
             if self._closed:
                 raise ClosedError("the client is closed")
             if self._rooms or not self._fits(size):
-                return None
-            batch, wake = self._gathering, not self._signalled
-            if batch is None or self._is_full(batch, size):
-                wake |= batch is not None
-                batch = self._open()
-            index = batch.add(frame, size)
-            if context is not None:
-                batch.link(context)
-            self._accepted += 1
-            self._events += 1
-            self._bytes += size
-            self._signalled = True
+                place, wake = None, self._end_linger()
+            else:
+                batch, wake = self._gathering, not self._signalled
+                if batch is None or self._is_full(batch, size):
+                    wake |= batch is not None
+                    batch = self._open()
+                place = batch, batch.add(frame, size)
+                if context is not None:
+                    batch.link(context)
+                self._accepted += 1
+                self._events += 1
+                self._bytes += size
+                self._signalled = True
+                if self._bounds.linger:
+                    wake |= self._lingers_in_vain(batch)
         if wake:
             self._signal()
-        return batch, index
+        return place
 
     def put_all(
         self,
@@ -148,17 +151,20 @@ class Queue:
             some = frames[start : start + self._bounds.batch_events - batch.count]
             sizes = list(map(len, some))
             fitting = self._fitting(batch, sizes)
+            first = batch.count
             if not fitting:
-                return []
-            if not batch.count:
-                self._enter(batch)
-            first = batch.add_all(some[:fitting], sum(sizes[:fitting]))
-            if context is not None:
-                batch.link(context)
-            self._accepted += fitting
-            self._events += fitting
-            self._bytes += sum(sizes[:fitting])
-            self._signalled = True
+                wake = self._end_linger()
+            else:
+                if not batch.count:
+                    self._enter(batch)
+                batch.add_all(some[:fitting], sum(sizes[:fitting]))
+                if context is not None:
+                    batch.link(context)
+                self._accepted += fitting
+                self._events += fitting
+                self._bytes += sum(sizes[:fitting])
+                self._signalled = True
+                wake |= self._lingers_in_vain(batch)
         if wake:
             self._signal()
         return [(batch, index) for index in range(first, first + fitting)]
@@ -187,6 +193,17 @@ class Queue:
     def _is_full(self, batch: Batch, size: int) -> bool:
         bounds = self._bounds
         return batch.count >= bounds.batch_events or batch.size + size > bounds.batch_bytes
+
+    def _lingers_in_vain(self, batch: Batch) -> bool:
+        """End the linger of the youngest batch if there is no room for company; whether it did."""
+        full = self._is_full(batch, 0) or not self._fits(1)
+        return full and self._end_linger()
+
+    def _end_linger(self) -> bool:
+        if not self._bounds.linger or self._gathering is None:
+            return False
+        self._gathering = None
+        return True
 
     def _open(self) -> Batch:
         batch = Batch(self._wire)
