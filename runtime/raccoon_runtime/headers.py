@@ -13,7 +13,8 @@ from .errors import ConfigError, HeadersError
 
 Made: TypeAlias = Mapping[str, str] | Awaitable[Mapping[str, str]]
 Headers: TypeAlias = Mapping[str, str] | Callable[[], Made]
-"""What `headers=` takes: a mapping, or a function (async or not) that gives one, fresh each time.
+"""What `headers=` takes: a mapping, or a function that gives one, fresh each time. A plain function
+runs in the event loop, and must not block.
 """
 
 # What the protocol fixes, and what HTTP's own machinery writes.
