@@ -337,9 +337,11 @@ async def test_drop_oldest_drops_the_oldest_from_the_disk(directory: Path) -> No
     assert stats.failures == {"DroppedError": stats.failed}
     assert stats.accepted == 60 and stats.pending_bytes <= 2000
     alive = [number for number, future in enumerate(futures) if not future.done()]
-    # All but the probe that was on its way when there was no room.
-    assert alive[-1] == 59 and len(alive) == stats.pending
-    assert alive[1:] == list(range(alive[1], 60))
+    assert len(alive) == stats.pending
+    # The youngest, and those few of the first that had been on their way before.
+    youngest = [number for number in alive if number >= 16]
+    assert youngest == list(range(60 - len(youngest), 60))
+    assert len(youngest) >= 10
     await client.close(0)
     assert kept(directory) == stats.pending
 

@@ -35,7 +35,7 @@ from tests.transports.peers import (
     hold,
     speaking_h2,
 )
-from tests.transports.sending import deliver, fail
+from tests.transports.sending import body, deliver, fail, new_guid
 from tests.transports.websockets import answer, guid_of
 from tests.waiting import until
 

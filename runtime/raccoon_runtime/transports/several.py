@@ -125,7 +125,7 @@ class _Server:
     @property
     def rests(self) -> bool:
         """Whether it failed when it was last asked."""
-        return self._failures > 0
+        return self._rest > _FIRST_REST
 
     def rest(self) -> None:
         self.rests_until = time.monotonic() + self._rest
