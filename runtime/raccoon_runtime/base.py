@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
 from typing_extensions import Self, Unpack
 
@@ -170,6 +170,10 @@ class BaseClient(EventMethods[R]):
         self._closed = True
         for closer in self._closers:
             closer.uninstall()
+
+    def __reduce__(self) -> NoReturn:
+        told = f"{type(self).__name__} cannot be pickled or copied; make one in each process"
+        raise TypeError(told)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport.address} {self._serializer.name}>"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
+import pickle
 
 import pytest
 from raccoon_runtime import ConfigError, NullTransport
@@ -138,4 +140,13 @@ async def test_neither_repr_nor_log_tell_secrets(
 async def test_several_addresses(kind: Kind, collector: Collector) -> None:
     client = kind.connect([collector.ws_url, collector.http_url], spread=True)
     assert collector.ws_url in repr(client)
+    await close(client)
+
+
+@KINDS
+async def test_it_cannot_be_given_to_another_process(kind: Kind) -> None:
+    client = kind.connect("null://")
+    for attempt in (pickle.dumps, copy.copy):
+        with pytest.raises(TypeError, match=f"{kind.__name__} .* make one in each process"):
+            attempt(client)
     await close(client)
