@@ -6,7 +6,7 @@ import signal
 import socket
 
 import pytest
-from raccoon_runtime.collector import Collector
+from raccoon_runtime.collector import Collector, NoAnswer
 
 from .conftest import Run, numbered, stored
 
@@ -301,6 +301,37 @@ def test_a_loop_that_ends_before_a_close_says_what_is_lost(
     published = len(stored(collector))
     assert 300 - ended.lost() <= published <= 300
     assert not ended.lost() or "acknowledged; close the client first" in ended.stderr
+
+
+OPEN = """
+async def main():
+    global client
+    client = AsyncEventClient.connect()
+    future = await client.submit(page(0))
+    while not client.stats().connections:
+        await asyncio.sleep(0.001)
+    if ANSWERED:
+        await future
+
+asyncio.run(main())
+del client
+gc.collect()
+"""
+
+
+@URLS
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_loop_that_ends_leaves_no_connection_to_complain_of(
+    start: Run, collector: Collector, scheme: str, answered: bool
+) -> None:
+    if not answered:
+        collector.faults.add(NoAnswer())
+    program = OPEN.replace("ANSWERED", str(answered))
+    ended = start(program, "-W", "always", RACCOON_URL=url_of(collector, scheme)).finish()
+    assert ended.returncode == 0
+    lines = ended.stderr.splitlines()
+    assert len(lines) == (0 if answered else 1), ended.stderr
+    assert ended.lost() == len(lines)
 
 
 def test_events_that_no_loop_ever_took_are_told(start: Run, collector: Collector) -> None:

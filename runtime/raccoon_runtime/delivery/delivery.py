@@ -417,6 +417,8 @@ class Delivery:
             ended = threading.Event()
             self._spool.end(ended.set)
             ended.wait(_CLOSING)
+        if self.handle.here():
+            self.transport.abandon()
         left = self._abandon(UndeliveredError("its event loop ended"))
         if left:
             told = "an event loop ended before %d event%s acknowledged; close the client first"

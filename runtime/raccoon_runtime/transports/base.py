@@ -75,6 +75,10 @@ class Transport(Protocol):
         """Close what is open; it can be opened again."""
         ...
 
+    def abandon(self) -> None:
+        """Drop what is open, without waiting for anything: the event loop is ending."""
+        ...
+
     def after_fork(self) -> None:
         """In the child of a fork: start anew, and leave alone what was inherited."""
         ...

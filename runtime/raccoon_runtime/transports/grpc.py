@@ -75,6 +75,14 @@ class GrpcTransport(NetworkTransport):
             line.close()
             await line.gone()
 
+    def abandon(self) -> None:
+        """Drop the connection."""
+        self._opening.abandon()
+        line, self._line = self._line, None
+        if line is not None:
+            # Calls that are cancelled now end so only if the connection ends after them.
+            asyncio.get_running_loop().call_soon(line.close)
+
     def after_fork(self) -> None:
         """Leave the inherited connection alone, and take another identity."""
         leave_alone(self._line, self._opening)

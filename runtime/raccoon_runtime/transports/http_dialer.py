@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import socket
 from collections.abc import Mapping
@@ -67,6 +68,14 @@ class HttpDialer:
         if proxy.scheme not in ("http", "https"):
             raise SetupError("the environment names a proxy that is no http:// or https:// URL")
         return proxy
+
+
+def drop(session: aiohttp.ClientSession) -> None:
+    """Close a session in a loop that is ending."""
+    closing = session.close()
+    with contextlib.suppress(StopIteration):
+        closing.send(None)  # all is closed, and what is left is to wait for it
+    closing.close()
 
 
 class Resolver(AbstractResolver):

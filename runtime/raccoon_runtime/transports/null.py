@@ -52,5 +52,8 @@ class NullTransport:
     async def close(self) -> None:
         """Nothing is open."""
 
+    def abandon(self) -> None:
+        """Nothing is open."""
+
     def after_fork(self) -> None:
         """Nothing was inherited."""

@@ -47,6 +47,11 @@ class Opening(Generic[T]):
             task.cancel()
             await asyncio.wait([task])
 
+    def abandon(self) -> None:
+        """The same, without waiting."""
+        if self._task is not None:
+            self._task.cancel()
+
     def _done(self, task: asyncio.Task[T]) -> None:
         if self._task is task:
             self._task = None

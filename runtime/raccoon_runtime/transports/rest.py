@@ -17,7 +17,7 @@ from ..telemetry import carried
 from ..wires import JSON_WIRE, PROTO_WIRE
 from .address import EVENTS_PATH, parse_address
 from .base import NetworkTransport, judge, refusal
-from .http_dialer import HttpDialer
+from .http_dialer import HttpDialer, drop
 from .http_errors import map_error, status_error
 
 # What a Raccoon's answer may say under these statuses. Under any other, what answers is a proxy
@@ -65,6 +65,12 @@ class RestTransport(NetworkTransport):
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def abandon(self) -> None:
+        """Drop the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            drop(session)
 
     def after_fork(self) -> None:
         """Leave the inherited connections alone, and take another identity."""

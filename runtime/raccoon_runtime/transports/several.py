@@ -90,6 +90,11 @@ class SeveralTransports:
             if failure is not None:
                 raise failure
 
+    def abandon(self) -> None:
+        """Drop what is open."""
+        for server in self._servers:
+            server.transport.abandon()
+
     def after_fork(self) -> None:
         """Leave alone what was inherited."""
         for server in self._servers:

@@ -15,7 +15,7 @@ from ..options import TransportKeywords, TransportOptions, build
 from ..process import leave_alone
 from .address import EVENTS_PATH, parse_address
 from .base import NetworkTransport, judge
-from .http_dialer import HttpDialer
+from .http_dialer import HttpDialer, drop
 from .http_errors import map_error, status_error
 from .opening import Opening
 from .ws_connection import Connection
@@ -66,6 +66,16 @@ class WebSocketTransport(NetworkTransport):
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def abandon(self) -> None:
+        """Drop the connection."""
+        self._opening.abandon()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.drop()
+        session, self._session = self._session, None
+        if session is not None:
+            drop(session)
 
     def after_fork(self) -> None:
         """Leave the inherited connection alone."""

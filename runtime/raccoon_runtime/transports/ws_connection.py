@@ -94,6 +94,10 @@ class Connection:
             self._socket.abort()
         await self._socket.gone
 
+    def drop(self) -> None:
+        """End at once."""
+        self._lose(ConnectionLostError("closed by this side"))
+
     async def _share(
         self, req_guid: str, body: bytes, first: asyncio.Future[Ack], since: int
     ) -> Ack:
