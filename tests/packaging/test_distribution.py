@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -114,6 +115,27 @@ def test_what_the_runtime_imports_is_declared() -> None:
     imported -= {*sys.stdlib_module_names, "pytest"}  # there already where testing.py is used
     assert "h2" in imported
     assert {name.replace("_", "-") for name in imported} <= declared
+
+
+def test_the_sdist_holds_the_tests_and_what_the_documents_link_to(
+    distributions: tuple[Path, Path],
+) -> None:
+    with tarfile.open(distributions[1]) as archive:
+        files = {name.partition("/")[2] for name in archive.getnames()}
+    folders = {name.rpartition("/")[0] for name in files}
+    assert {"tests/docs", "docs", "schemas/shop/v1", "examples", "generated"} <= folders
+    for document in [name for name in files if name.endswith(".md") and name.count("/") < 2]:
+        text = (CHECKOUT / document).read_text("utf-8")
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+            path = os.path.normpath(os.path.join(os.path.dirname(document), target))
+            assert "://" in target or path in files | folders, (document, target)
+
+
+def test_the_hook_that_is_shown_is_of_this_version() -> None:
+    project = (CHECKOUT / "pyproject.toml").read_text("utf-8")
+    (version,) = re.findall(r'^version = "(.*)"$', project, re.MULTILINE)
+    assert f"rev: v{version}\n" in (CHECKOUT / "README.md").read_text("utf-8")
+    assert f"\n## [{version}]" in (CHECKOUT / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_without_the_extra_the_command_says_what_to_install(
