@@ -179,7 +179,7 @@ async def test_who_waits_is_told(connect: Connect, collector: Collector) -> None
     await until(lambda: client.stats().pending == 1)
     waiting = asyncio.ensure_future(client.submit(EVENT))
     flushing = asyncio.ensure_future(client.flush())
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0)  # a turn, in which both begin to wait
     assert len(await client.close(timeout=0.1)) == 1
     results = await asyncio.gather(sending, waiting, flushing, return_exceptions=True)
     assert [type(result) for result in results] == [UndeliveredError, ClosedError, type(None)]

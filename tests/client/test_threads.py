@@ -116,9 +116,10 @@ def test_a_close_in_the_middle_of_everything(collector: Collector) -> None:
             calls: list[Callable[..., object]] = calls,
             accepted: list[SyncAckFuture] = accepted,
         ) -> None:
+            chance = random.Random(me)
             for number in range(10_000):
                 try:
-                    future = random.choice(calls)(PageEvent(event_name=f"{me}-{number}"))
+                    future = chance.choice(calls)(PageEvent(event_name=f"{me}-{number}"))
                     if isinstance(future, SyncAckFuture):
                         accepted.append(future)
                 except QueueFull:

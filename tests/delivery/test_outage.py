@@ -22,7 +22,7 @@ async def test_a_server_that_comes_late(client: Client, collector: Collector) ->
     await collector.stop()
     async with client() as sender:
         futures = [await sender.submit(PageEvent(event_name=f"{n}")) for n in range(500)]
-        await asyncio.sleep(0.3)
+        await until(lambda: sender.stats().retries > 1)
         assert sender.stats().delivered == 0
         await collector.start()
         for future in futures:
@@ -85,7 +85,7 @@ async def test_each_state_is_said_once(
         await sender.send_page_event(event_name="before")
         await collector.stop()
         futures = [await sender.submit(PageEvent(event_name=f"{n}")) for n in range(300)]
-        await asyncio.sleep(0.4)
+        await until(lambda: sender.stats().retries > 1)
         await collector.start()
         for future in futures:
             await future

@@ -451,15 +451,17 @@ async def test_a_short_address_means_grpc(make: Make, peer: Peer) -> None:
 
 
 async def test_close_ends_what_is_under_way(make: Make, peer: Peer) -> None:
+    called = asyncio.Event()
+
     async def ignore(server: H2) -> None:
         await server.call()
+        called.set()
         await server.wire.ended()
 
     peer.handler = speaking_h2(ignore)
     transport = make(peer.url("grpc"))
     waiting = asyncio.ensure_future(fail(transport, ConnectionLostError, persisted="possibly"))
-    await until(lambda: transport.connections == 1)
-    await asyncio.sleep(0.02)
+    await called.wait()
     await transport.close()
     await waiting
 

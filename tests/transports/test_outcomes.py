@@ -190,12 +190,12 @@ async def test_no_answer_in_time(make: Make, url: str, scheme: str, collector: C
 async def test_the_others_on_a_connection_that_is_given_up(
     make: Make, collector: Collector
 ) -> None:
-    transport = make(collector.ws_url, ack_timeout=0.4)
+    transport = make(collector.ws_url, ack_timeout=1.5)
     await deliver(transport)
     collector.faults.add(NoAnswer(times=2))
     first = asyncio.ensure_future(fail(transport, AckTimeoutError, persisted="possibly"))
     await until(lambda: len(collector.received) == 2)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)  # by which the first's time is over earlier
     second = await fail(transport, ConnectionLostError, persisted="possibly")
     assert "another request had no answer" in second.reason
     await first
