@@ -252,10 +252,7 @@ class BaseClient(EventMethods[R]):
                     frames.append(self._frame(event))
         except SerializationError as error:
             index = len(frames)
-            told = type(error)(f"events[{index}]: {error}")
-            told.index = index
-            told.event_type = _type_of(given[index])
-            raise told from error
+            raise error.at(index, _type_of(given[index])) from error
         return given, frames
 
     def _fitting(self, event_type: str, data: bytes) -> bytes:

@@ -79,6 +79,14 @@ class SerializationError(RaccoonError, ValueError):
     index: int | None = None
     event_type: str = ""
 
+    def at(self, index: int, event_type: str) -> Self:
+        """Return a copy that says which event of a list it is about."""
+        told = type(self).__new__(type(self))
+        told.__dict__.update(self.__dict__)
+        told.args = (f"events[{index}]: {self}",)
+        told.index, told.event_type = index, event_type
+        return told
+
 
 class EventTooLargeError(SerializationError):
     """An event is larger than a broker takes: 900 kB unless `max_event_bytes=` says otherwise."""
@@ -113,7 +121,7 @@ class SendError(RaccoonError):
     - `req_guid`: the request it travelled in;
     - `code`: Raccoon's own, or None when no Raccoon answered;
     - `status`: the HTTP status, the gRPC status's name or the WebSocket close code, or None;
-    - `reason`: in the server's words, or the system's;
+    - `reason`: in the server's words, or the system's; the first 500 characters, printable ones;
     - `retryable`: whether sending it again can help (the client did, until its retries were spent);
     - `retry_after`: the seconds for which the server asked, or None;
     - `persisted`: "no", or "possibly" when the server may have it all the same;
@@ -139,6 +147,7 @@ class SendError(RaccoonError):
         persisted: Literal["no", "possibly"] = "no",
         retry_after: float | None = None,
     ) -> None:
+        reason = _readable(reason)
         super().__init__(reason)
         self.reason = reason
         self.req_guid = req_guid
@@ -177,6 +186,14 @@ class SendError(RaccoonError):
         if persisted is not None:
             told.persisted = persisted
         return told
+
+
+def _readable(reason: str) -> str:
+    # A server may write anything, and errors end up in logs.
+    shown = reason if len(reason) <= 500 else f"{reason[:500]}…"
+    if shown.isprintable():
+        return shown
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in shown)
 
 
 class RejectedError(SendError):
@@ -384,7 +401,10 @@ class UndeliveredError(SendError):
     """The client was closed, or its event loop ended, before the server had answered."""
 
     summary = "the client was closed before the event was acknowledged"
-    remedy = "close() gives such events back; a longer close(timeout=) waits for them."
+    remedy = (
+        "close() gives such events back, unless a spool keeps them for the next client; a longer "
+        "close(timeout=) waits for them."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -100,6 +101,9 @@ class LoopThread:
 
     def _start(self) -> None:
         try:
+            # Before 3.12 it would be waited for, and never run.
+            if sys.is_finalizing():
+                raise RuntimeError("the interpreter is ending")
             self._thread.start()
         except RuntimeError as error:
             self._loop.close()

@@ -42,6 +42,8 @@ class SyncClient(BaseClient[Ack]):
         self._thread: LoopThread | None = None
 
     def __enter__(self) -> Self:
+        if self._options.spool is not None:
+            self._started()  # for what earlier processes left
         return self
 
     def __exit__(

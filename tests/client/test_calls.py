@@ -255,6 +255,30 @@ async def test_an_untyped_event_of_the_other_serializers_kind(connect: Connect) 
             await client.send([Event("page", object())])
 
 
+async def test_the_error_of_a_serializer_of_ones_own_keeps_its_kind(connect: Connect) -> None:
+    class Refused(SerializationError):
+        def __init__(self, event: object, why: str) -> None:
+            super().__init__(why)
+            self.event = event
+
+    class Refusing:
+        name = "REFUSING"
+
+        def encode(self, value: object) -> bytes:
+            raise Refused(value, "not today")
+
+        def encode_fields(self, event: type[Message], fields: dict[str, object]) -> bytes:
+            raise Refused(event, "not today")
+
+    async with connect(serializer=Refusing()) as client:
+        event = PageEvent(event_name="x")
+        with pytest.raises(Refused, match=r"^events\[0\]: not today$") as told:
+            await client.send([event])
+        assert (told.value.event, told.value.index, told.value.event_type) == (event, 0, "page")
+        with pytest.raises(Refused, match=r"^not today$"):
+            await client.send_page_event(event_name="x")
+
+
 @pytest.mark.parametrize("timeout", ["1", True, [1]])
 async def test_a_timeout_that_is_no_number(connect: Connect, timeout: object) -> None:
     async with connect() as client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import shutil
 import sys
 import threading
@@ -176,6 +177,24 @@ async def test_what_close_gives_back_is_a_dead_letter_before_it_returns(
         client.submit_nowait(PageEvent(event_name=str(number)))
     assert len(await client.close(0)) == 2000
     assert len(kept.read_text().splitlines()) == 2000
+
+
+async def test_a_log_that_raises_loses_nothing(connect: Connect, collector: Collector) -> None:
+    """A filter of the application's, say."""
+    logger = logging.Logger("broken")
+
+    class Broken(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            raise LookupError("in the filter")
+
+    logger.addFilter(Broken())
+    await collector.stop()
+    async with connect(logger=logger) as client:
+        futures = [client.submit_nowait(PageEvent(event_name=str(n))) for n in range(20)]
+        await until(lambda: client.stats().requests > 3)
+        await collector.start()
+        for future in futures:
+            assert (await client.outcome(future)).ok
 
 
 async def test_a_slow_callback_holds_up_nothing(connect: Connect, collector: Collector) -> None:

@@ -118,7 +118,7 @@ def test_schemas_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     name, *arguments = block("sh").replace("'", "").split()
     assert name == command.name
-    assert methods(*arguments) == ["send_old_event", "send_page_event"]
+    assert methods(*arguments) == ["send_login_event", "send_old_event", "send_page_event"]
     (tmp_path / "pyproject.toml").write_text(block("toml"))
     assert methods() == ["send_login_event", "send_page_event", "send_page_v2_event"]
     assert '"page-v2": ".acme.v2.c_pb:PageEvent"' in files(tmp_path, **_overrides())["client.py"]

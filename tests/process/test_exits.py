@@ -238,6 +238,24 @@ except KeyboardInterrupt:
     assert (ended.returncode, ended.stdout) == (0, "200 0\n"), ended.stderr
 
 
+def test_a_first_event_while_the_interpreter_is_torn_down_is_refused(start: Run) -> None:
+    """It is after all that runs at the exit, when no thread begins any more."""
+    program = """
+class Farewell:
+    def __init__(self):
+        self.client, self.event = EventClient.connect(), page("x")
+    def __del__(self):
+        try:
+            self.client.submit(self.event)
+        except Exception as error:
+            print(type(error).__name__, flush=True)
+last, used = Farewell(), EventClient.connect()
+used.submit(page("y"))
+"""
+    ended = start(program).finish(patience=30)
+    assert (ended.returncode, ended.stdout) == (0, "UsageError\n"), ended.stderr
+
+
 def test_exit_at_once_is_at_once(start: Run) -> None:
     """`os._exit` ends the process without a word: the recipes say so."""
     ended = start(SYNC + "os._exit(7)", RACCOON_URL=nobody()).finish()
@@ -352,6 +370,33 @@ def test_an_interrupt_under_asyncio_run(start: Run, collector: Collector) -> Non
     over = ended.finish()
     assert over.returncode in (1, -signal.SIGINT)
     assert 200 - over.lost() <= len(stored(collector)) <= 200
+
+
+@pytest.mark.parametrize("kind", ["ws", "http", "grpc"])
+@pytest.mark.parametrize("spool", [False, True])
+def test_a_loop_that_ends_with_work_under_way_ends_quietly(
+    start: Run, collector: Collector, kind: str, spool: bool, tmp_path: Path
+) -> None:
+    """One line tells how many were not acknowledged, and nothing else complains."""
+    program = """
+async def main():
+    options = {"spool": sys.argv[2]} if sys.argv[2:] else {}
+    client = AsyncEventClient.connect(sys.argv[1], **options)
+    async def submit():
+        while True:
+            await client.submit(page("x"))
+    tasks = [asyncio.create_task(submit()) for _ in range(20)]
+    await asyncio.sleep(0.1)
+for _ in range(4):
+    asyncio.run(main())
+    gc.collect()
+"""
+    url = {"ws": collector.ws_url, "http": collector.http_url, "grpc": collector.grpc_url}[kind]
+    arguments = f"sys.argv[1:] = {[url, *([str(tmp_path)] if spool else [])]!r}\n"
+    ended = start(arguments + program).finish()
+    assert ended.returncode == 0
+    lines = [line for line in ended.stderr.splitlines() if "ResourceWarning" not in line]
+    assert all("an event loop ended before" in line for line in lines), ended.stderr
 
 
 def test_uvloop(start: Run, collector: Collector) -> None:

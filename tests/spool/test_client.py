@@ -12,8 +12,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from raccoon_runtime import QueueFull, SendTimeoutError, Undelivered, UndeliveredError
-from raccoon_runtime.collector import Collector, NoAnswer
+from raccoon_runtime import (
+    AuthError,
+    BatchError,
+    QueueFull,
+    SendTimeoutError,
+    Undelivered,
+    UndeliveredError,
+)
+from raccoon_runtime.collector import Collector, HttpStatus, NoAnswer
 from raccoon_runtime.spool.reader import Reader
 
 from generated import AsyncEventClient, EventClient
@@ -66,6 +73,70 @@ async def test_what_one_client_left_the_next_delivers_flagged(
     assert all([ack.possible_duplicate async for ack in acks])
     assert stored(collector) == Counter(range(250))
     assert spool_files(directory) == []
+
+
+@pytest.mark.parametrize("way", ["with", "async with", "flush"])
+async def test_what_was_left_goes_out_without_an_event(
+    collector: Collector, directory: Path, way: str
+) -> None:
+    client = make(nobody(), directory)
+    for number in range(5):
+        await client.submit(event(number))
+    await client.close(0)
+    options = {**OPTIONS, "spool": directory}
+    if way == "async with":
+        async with make(collector.ws_url, directory):
+            await collector.wait_for(5)
+        return
+
+    def use() -> None:
+        other = EventClient.connect(collector.ws_url, **options)
+        if way == "flush":
+            other.flush(20)
+            other.close()
+        else:
+            with other:
+                asyncio.run_coroutine_threadsafe(collector.wait_for(5), loop).result(20)
+
+    loop = asyncio.get_running_loop()
+    await asyncio.to_thread(use)
+    assert set(stored(collector)) == set(range(5))
+
+
+async def test_a_closed_client_says_that_the_spool_has_the_event(directory: Path) -> None:
+    """Whoever reads that does not send it again."""
+    client = make(nobody(), directory, queue_events=5)
+    futures = [await client.submit(event(number)) for number in range(20)]
+    assert await client.close(0) == []
+    for future in futures:
+        assert "stays in the spool, and the next client" in str(future.exception())
+
+
+async def test_a_wrong_set_up_leaves_what_was_left(
+    collector: Collector, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is the matter with those events: they wait for a client that is set up well."""
+    client = make(nobody(), directory)
+    for number in range(5):
+        await client.submit(event(number))
+    await client.close(0)
+    collector.faults.add(HttpStatus(401))
+    client = make(collector.http_url, directory)
+    client.stats()
+    with pytest.raises(SendTimeoutError, match="5 events are pending") as told:
+        await client.flush(0.5)
+    assert isinstance(told.value.__cause__, AuthError)
+    assert client.stats().failed == 0
+    # One of this process is an error, at once if it is tried at all.
+    with pytest.raises((SendTimeoutError, BatchError), match=r"AuthError|refuses the credentials"):
+        await client.send([event(6)], timeout=0.3)
+    assert await client.close(0) == []
+    assert "is held up, trying again: AuthError" in caplog.text
+    assert kept(directory) >= 5
+    collector.faults.clear()
+    async with make(collector.http_url, directory) as client:
+        await client.flush(20)
+    assert set(stored(collector)) >= set(range(5))
 
 
 async def test_guid_and_bytes_are_the_same_after_a_restart(

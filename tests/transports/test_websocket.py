@@ -20,6 +20,7 @@ from raccoon_runtime.errors import (
     PublishError,
     RejectedError,
     SendError,
+    TooLargeError,
 )
 from raccoon_runtime.transports import Transport
 
@@ -332,6 +333,24 @@ async def test_a_close_of_the_servers(make: Make, peer: Peer, code: int | None) 
     await fail(transport, ConnectionLostError, status=status, persisted="possibly")
     await until(lambda: replies)
     assert replies == [b"" if code is None else code.to_bytes(2, "big")]
+
+
+async def test_a_frame_that_is_too_large_for_the_server(make: Make, peer: Peer) -> None:
+    """Close 1009: the one request that is under way is to be divided; of two nobody knows which."""
+    begun: list[bytes] = []
+
+    async def refuse(session: Session) -> None:
+        begun.append((await session.read()).payload)
+        if len(begun) > 1:
+            await session.read()
+        session.wire.write(close_frame(1009))
+        await session.ended()
+
+    transport = await opened(make, peer, refuse)
+    await fail(transport, TooLargeError, status=1009, persisted="no")
+    two = [sending(transport, new_guid()) for _ in range(3)]
+    for failure in await asyncio.gather(*two, return_exceptions=True):
+        assert type(failure) is ConnectionLostError or isinstance(failure, Ack)
 
 
 async def test_a_connection_that_broke_while_idle_is_opened_again(make: Make, peer: Peer) -> None:

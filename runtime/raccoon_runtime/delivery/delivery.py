@@ -372,11 +372,11 @@ class Delivery:
         left: list[Undelivered] = []
         for batch, told in self._dispatcher.abandon(error):
             if batch.kept:
-                self._queue.release(batch, told)
+                self._queue.release(batch, _in_spool(told))
                 continue
             left += self._undelivered(batch, told)
             self._settled(batch, told)
-        self._queue.release_rest(error)
+        self._queue.release_rest(_in_spool(error))
         return left
 
     def _undelivered(self, batch: Batch, error: SendError) -> list[Undelivered]:
@@ -390,6 +390,8 @@ class Delivery:
             hold(self)
 
     def _settled(self, batch: Batch, outcome: Ack | SendError) -> None:
+        if batch.outcome is not None:  # the loop has ended before, and it was given up
+            return
         if isinstance(outcome, Ack):
             taken = time.monotonic() - batch.opened
             self._counters.latency.add(taken, batch.count)
@@ -413,6 +415,7 @@ class Delivery:
 
     def _killed(self) -> None:
         self._queue.close()
+        self._window.end()
         if self._spool is not None:
             ended = threading.Event()
             self._spool.end(ended.set)
@@ -424,6 +427,16 @@ class Delivery:
             told = "an event loop ended before %d event%s acknowledged; close the client first"
             self.logger.error(told, len(left), " was" if len(left) == 1 else "s were")
         self._end()
+
+
+def _in_spool(error: SendError) -> SendError:
+    told = UndeliveredError(
+        "it stays in the spool, and the next client with that delivers it",
+        req_guid=error.req_guid,
+        persisted=error.persisted,
+    )
+    told.__cause__ = error.__cause__
+    return told
 
 
 def _check_kept(place: Place) -> None:

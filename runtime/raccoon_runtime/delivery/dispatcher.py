@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ..envelope import Ack
@@ -84,16 +85,32 @@ class Dispatcher:
         self._counters.requests += 1
         self._counters.retries += batch.attempts > 1
         batch.unanswered = True
+        outcome: Ack | SendError
         try:
-            ack = await self._send(batch)
+            outcome = await self._send(batch)
         except SendError as error:
-            self._failed(batch, error)
+            outcome = error
         except Exception as error:  # a transport of the user's own may raise anything
             told = AnswerError(type(error).__name__, req_guid=batch.req_guid, persisted="possibly")
             told.__cause__ = error
-            self._failed(batch, told)
+            outcome = told
+        try:
+            self._deal_with(batch, outcome)
+        except Exception:  # out of a log's filter, say: no reason to lose anything
+            self._stumbled(batch)
+
+    def _deal_with(self, batch: Batch, outcome: Ack | SendError) -> None:
+        if isinstance(outcome, SendError):
+            self._failed(batch, outcome)
         else:
-            self._delivered(batch, ack)
+            self._delivered(batch, outcome)
+
+    def _stumbled(self, batch: Batch) -> None:
+        with suppress(Exception):
+            self._notices.stumbled()
+        waits = batch in self._again or batch in self._timers or self._gate.probe is batch
+        if batch.outcome is None and batch.places is None and not waits:
+            self._go_on_in(self._retry.delay(max(batch.failures, 1)), batch)
 
     async def _send(self, batch: Batch) -> Ack:
         if self.tracing is None:
@@ -151,8 +168,10 @@ class Dispatcher:
         self._timers[what] = self._handle.loop.call_later(seconds, due), due
 
     def _later(self, batch: Batch, error: SendError) -> None:
-        delay = self._retry.delay(batch.failures, error.retry_after)
-        self._after(delay, batch, lambda: self._go_on(batch))
+        self._go_on_in(self._retry.delay(batch.failures, error.retry_after), batch)
+
+    def _go_on_in(self, seconds: float, batch: Batch) -> None:
+        self._after(seconds, batch, partial(self._go_on, batch))
 
     def _go_on(self, *batches: Batch) -> None:
         self._again.extend(batches)
@@ -244,7 +263,7 @@ class Dispatcher:
             self._later(batch, error)
         else:
             for half in self._split(batch, *batch.halves()):
-                self._after(self._retry.delay(_SOON), half, partial(self._go_on, half))
+                self._go_on_in(self._retry.delay(_SOON), half)
 
     def _probe_after_failure(self, batch: Batch, error: SendError) -> None:
         self._gate.failures += 1

@@ -44,6 +44,10 @@ class Notices:
             self._told[kind] = now
             self._say_failed(kind, error.brief())
 
+    def stumbled(self) -> None:
+        """Tell of an error of ours, or of one that the log itself raised."""
+        self._log.exception("an outcome could not be dealt with; the request is tried again")
+
     def rest(self) -> None:
         """Say what was not said yet; the client is closed."""
         for kind in list(self._untold):

@@ -59,9 +59,13 @@ class Window:
         for _ in range(self._size):
             self.wake()
 
+    def end(self) -> None:
+        """Take nothing up any more."""
+        self._closing = True
+
     async def close(self) -> None:
         """End the workers, whatever they are at."""
-        self._closing = True
+        self.end()
         workers = list(self._workers)
         for worker in workers:
             worker.cancel()

@@ -17,13 +17,14 @@ from ..errors import (
     DecodeError,
     RejectedError,
     SendError,
+    TooLargeError,
 )
 from ..options import TransportOptions
 from ..wires import JSON_WIRE, PROTO_WIRE, Wire
 from .base import refusal
 from .http_errors import map_error
 from .ws_clock import Clock
-from .ws_frames import BINARY, CLOSE, NO_STATUS, NORMAL, PING, PONG, TEXT, FrameError
+from .ws_frames import BINARY, CLOSE, NO_STATUS, NORMAL, PING, PONG, TEXT, TOO_BIG, FrameError
 from .ws_refusals import Refusals
 from .ws_socket import Socket
 
@@ -129,7 +130,15 @@ class Connection:
         else:
             code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_STATUS
             self._socket.part(code)
+            if code == TOO_BIG:
+                self._blame_size()
             self._lose(ConnectionLostError("closed by the server", status=code))
+
+    def _blame_size(self) -> None:
+        """A frame was too large for the server; of several nobody knows which."""
+        if len(self._waiting) == 1:
+            req_guid, (answer, _) = self._waiting.popitem()
+            _fail(answer, TooLargeError("a frame", req_guid=req_guid, status=TOO_BIG))
 
     def _lost(self, error: FrameError | None) -> None:
         told = (
