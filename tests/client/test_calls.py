@@ -24,6 +24,7 @@ from raccoon_runtime import (
     Serializer,
 )
 from raccoon_runtime.collector import Answered, Collector, Delay, NoAnswer, Unpublishable
+from raccoon_runtime.message import Message
 
 from generated import ClickEvent, Context, PageEvent, SearchEvent
 
