@@ -265,3 +265,20 @@ async def test_one_that_was_never_used_says_nothing(connect: Connect) -> None:
         warnings.simplefilter("error")
         del client
         gc.collect()
+
+
+async def test_what_was_given_up_when_all_tasks_were_cancelled_is_handed_back(
+    collector: Collector,
+) -> None:
+    """As some frameworks do before they let an application clean up."""
+    collector.faults.add(NoAnswer())
+    client = AsyncEventClient.connect(collector.ws_url)
+    future = client.submit_nowait(EVENT)
+    await until(lambda: client.stats().in_flight)
+    for task in asyncio.all_tasks():
+        if task.get_name() == "raccoon-delivery":
+            task.cancel()
+    await until(future.done)
+    (left,) = await client.close()
+    assert isinstance(left.event, PageEvent) and left.event.event_name == "x"
+    assert type(left.error) is type(future.exception())

@@ -9,12 +9,15 @@ import math
 import sqlite3
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from raccoon_runtime import (
     AuthError,
     BatchError,
+    DroppedError,
     QueueFull,
     SendTimeoutError,
     Undelivered,
@@ -415,6 +418,29 @@ async def test_drop_oldest_drops_the_oldest_from_the_disk(directory: Path) -> No
     assert len(youngest) >= 10
     await client.close(0)
     assert kept(directory) == stats.pending
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_who_waits_for_the_disk_hears_of_a_drop(directory: Path, sync: bool) -> None:
+    """Of a batch that still gathers, the oldest are dropped while their callers wait for it."""
+    options = {**OPTIONS, "spool": directory, "queue_events": 5, "overflow": "drop_oldest"}
+    kind = EventClient if sync else AsyncEventClient
+    client = kind.connect("null://", **options)
+
+    async def submit(number: int) -> object:
+        if isinstance(client, EventClient):
+            return await asyncio.to_thread(client.submit, event(number))
+        return await client.submit(event(number))
+
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(40))
+    submitting = [asyncio.ensure_future(submit(number)) for number in range(40)]
+    futures: list[Any] = await asyncio.wait_for(asyncio.gather(*submitting), 20)
+    closing = await asyncio.to_thread(client.close)
+    assert (closing if isinstance(closing, list) else await closing) == []
+    dropped = sum(isinstance(future.exception(), DroppedError) for future in futures)
+    stats = client.stats()
+    assert (stats.failed, stats.delivered) == (dropped, 40 - dropped)
+    assert client._delivery._queue._keepers == {}  # type: ignore[attr-defined]  # what would leak
 
 
 async def test_drop_oldest_leaves_what_is_on_the_disk_when_only_memory_is_full(

@@ -320,9 +320,9 @@ class Delivery:
                 await self.flush(max(timeout, 0.0))
 
     def _give_back(self) -> None:
-        self._left = self._abandon(UndeliveredError())
-        if self._left:
-            count = len(self._left)
+        given_up = self._abandon(UndeliveredError())
+        self._left += given_up
+        if count := len(given_up):
             told = "delivery to %s closed before %d event%s acknowledged"
             were = " was" if count == 1 else "s were"
             self.logger.warning(told, self.transport.address, count, were)
@@ -424,6 +424,7 @@ class Delivery:
             self.transport.abandon()
         left = self._abandon(UndeliveredError("its event loop ended"))
         if left:
+            self._left += left
             told = "an event loop ended before %d event%s acknowledged; close the client first"
             self.logger.error(told, len(left), " was" if len(left) == 1 else "s were")
         self._end()
@@ -440,7 +441,7 @@ def _in_spool(error: SendError) -> SendError:
 
 
 def _check_kept(place: Place) -> None:
-    batch = place[0]
+    batch, _ = place[0].find(place[1])
     if isinstance(batch.outcome, UndeliveredError) and not batch.kept:
         raise batch.outcome.about(batch.req_guid)
 

@@ -48,7 +48,8 @@ class KeptQueue(Queue):
         self._seeking = False
         self._ready: deque[Batch] = deque()
         self._work = Work()
-        self._keepers: dict[Batch, list[Waker]] = {}
+        self._keepers: dict[Batch, list[tuple[int, Waker]]] = {}
+        """Who waits until the event of that index in a batch is on the disk."""
 
     # --- writing ------------------------------------------------------------------------
 
@@ -116,7 +117,10 @@ class KeptQueue(Queue):
             self._disk.resident.add(row)
         else:
             self._make_ready(batch, row)
-        return self._keepers.pop(batch, [])
+        return self._kept_for(batch)
+
+    def _kept_for(self, batch: Batch) -> list[Waker]:
+        return [waker for _, waker in self._keepers.pop(batch, [])]
 
     def _make_ready(self, batch: Batch, row: int) -> None:
         """Let it go next, or leave it to the disk when memory holds enough."""

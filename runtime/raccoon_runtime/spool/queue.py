@@ -44,10 +44,10 @@ class SpooledQueue(KeptQueue):
 
     def when_kept(self, place: Place, waker: Waker) -> None:
         """Have this called, once, when the event is on the disk; at once when it has been."""
-        batch = place[0]
         with self._lock:
+            batch, index = place[0].find(place[1])
             if not batch.kept and not batch.out and batch.outcome is None:
-                self._keepers.setdefault(batch, []).append(waker)
+                self._keepers.setdefault(batch, []).append((index, waker))
                 return
         waker()
 
@@ -92,7 +92,11 @@ class SpooledQueue(KeptQueue):
     def _divide(self, batch: Batch, groups: Sequence[Sequence[int]]) -> tuple[Batch, ...]:
         if batch.row is not None:
             self._work.new.append(batch)
-        return super()._divide(batch, groups)
+        parts = super()._divide(batch, groups)
+        for index, waker in self._keepers.pop(batch, []):
+            part, at = batch.find(index)
+            self._keepers.setdefault(part, []).append((at, waker))
+        return parts
 
     def done(self, batch: Batch, outcome: Ack | SendError) -> None:
         """Settle a batch and remove it from the disk."""
@@ -109,7 +113,7 @@ class SpooledQueue(KeptQueue):
             self._disk.leaves(batch)
         if batch.row is not None:
             self._work.gone.append(batch.row)
-        return super()._settle(batch, outcome) + self._keepers.pop(batch, [])
+        return super()._settle(batch, outcome) + self._kept_for(batch)
 
     # --- at the end -------------------------------------------------------------------
 
