@@ -91,7 +91,7 @@ def report(sent: list[Sent], stored: list[Stored]) -> int:
     for one in sent:
         entry = by_guid.get(one.ack.req_guid)
         decoded = None if entry is None else decode(one, entry)
-        same = decoded is not None and arrived(one.event, decoded)
+        same = entry is not None and decoded is not None and arrived(one, entry, decoded)
         wrong += not same
         told = "MISSING" if decoded is None else shorten(decoded.to_json(), 78)
         mark = "" if same else "  ← not what was sent"
@@ -108,8 +108,11 @@ def decode(one: Sent, entry: Stored) -> Message:
     return decoded
 
 
-def arrived(event: Any, decoded: Any) -> bool:
-    """Whether `decoded` is `event` with its id and its time filled in."""
+def arrived(one: Sent, entry: Stored, decoded: Any) -> bool:
+    """Whether it came this way, under its type, and is the event with its id and time filled in."""
+    event: Any = one.event
+    if (entry.type, entry.transport) != (event.__event__, one.transport):
+        return False
     filled = bool(decoded.event_guid) and decoded.sent_time is not None
     decoded.event_guid, decoded.sent_time = event.event_guid, event.sent_time
     return filled and bool(decoded == event)

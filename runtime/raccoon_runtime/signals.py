@@ -12,6 +12,7 @@ from typing import Any
 from .errors import UsageError
 
 TERM = (signal.SIGTERM,)
+_NEVER = frozenset(getattr(signal, name, None) for name in ("SIGKILL", "SIGSTOP"))
 
 
 class SignalCloser:
@@ -29,12 +30,14 @@ class SignalCloser:
         self._finished = False
 
     def install(self, signals: Sequence[int]) -> None:
-        """Handle these signals from now on; UsageError outside of the main thread, and where an
-        event loop handles one.
+        """Handle these signals from now on; UsageError outside of the main thread, where an event
+        loop handles one, and for what cannot be handled.
         """
         if threading.current_thread() is not threading.main_thread():
             raise UsageError("signals can be handled from the main thread only")
         for number in signals:
+            if number not in signal.valid_signals() or number in _NEVER:
+                raise UsageError(f"{number!r} is no signal that can be handled")
             # The loop hears of a signal whatever handler there is: the order could not be kept.
             if _is_a_loops(signal.getsignal(number)):
                 name = signal.Signals(number).name

@@ -349,3 +349,18 @@ print("outer", len(client.close(timeout=1)))
         ended.stdout.split("\n")
     ) == ["", "inner [Undelivered", "outer 0"], ended.stdout
     assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("number", ["signal.SIGKILL", "signal.SIGSTOP", "12345", "'SIGTERM'"])
+def test_what_cannot_be_handled_is_refused_and_leaves_nothing(start: Run, number: str) -> None:
+    program = f"""
+from raccoon_runtime import UsageError
+client = EventClient.connect()
+before = signal.getsignal(signal.SIGTERM)
+try:
+    client.close_on_signals(signal.SIGTERM, {number})
+except UsageError as error:
+    print(error, signal.getsignal(signal.SIGTERM) == before)
+"""
+    ended = start(program).finish()
+    assert "is no signal that can be handled True" in ended.stdout, ended.stderr

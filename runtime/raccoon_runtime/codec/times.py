@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
+from typing_extensions import Self
+
 from .checks import wrong
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -35,6 +37,14 @@ class Timestamp(datetime):
 
     _raw: tuple[int, int]
 
+    def __new__(cls, *args: Any, **fields: Any) -> Self:
+        """What has no zone is a plain datetime, as `combine` or `strptime` give it."""
+        made = super().__new__(cls, *args, **fields)
+        if made.tzinfo is not None:
+            return made
+        plain = datetime(*made.timetuple()[:6], made.microsecond, fold=made.fold)
+        return plain  # type: ignore[return-value]  # as datetime's own operations need it
+
     @classmethod
     def from_raw(cls, seconds: int, nanos: int) -> Timestamp:
         """Return the time `seconds` and `nanos` after the epoch; a ValueError if they are more than
@@ -64,6 +74,13 @@ class Timestamp(datetime):
         """Return the same time in another zone, nanoseconds kept."""
         plain = datetime(*self.timetuple()[:6], self.microsecond, self.tzinfo, fold=self.fold)
         return _timestamp(type(self), plain.astimezone(tz), self.raw)
+
+    def replace(self, *args: Any, **fields: Any) -> datetime:  # type: ignore[override]  # as it says
+        """Return a plain datetime with other fields, in microseconds."""
+        plain = datetime(*self.timetuple()[:6], self.microsecond, self.tzinfo, fold=self.fold)
+        return plain.replace(*args, **fields)
+
+    __replace__ = replace
 
     def __eq__(self, other: object) -> bool:
         key = _instant(other)
@@ -199,6 +216,9 @@ class Duration(timedelta):
         if self.raw == split_timedelta(self):
             return timedelta.__hash__(self)
         return hash(self.raw)
+
+    def __bool__(self) -> bool:
+        return self.raw != (0, 0)
 
     def __repr__(self) -> str:
         seconds, nanos = self.raw

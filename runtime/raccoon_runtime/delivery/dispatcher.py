@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
 from ..envelope import Ack
@@ -96,7 +95,7 @@ class Dispatcher:
             outcome = told
         try:
             self._deal_with(batch, outcome)
-        except Exception:  # out of a log's filter, say: no reason to lose anything
+        except Exception:  # a mistake of ours is no reason to lose anything
             self._stumbled(batch)
 
     def _deal_with(self, batch: Batch, outcome: Ack | SendError) -> None:
@@ -106,10 +105,11 @@ class Dispatcher:
             self._delivered(batch, outcome)
 
     def _stumbled(self, batch: Batch) -> None:
-        with suppress(Exception):
-            self._notices.stumbled()
-        waits = batch in self._again or batch in self._timers or self._gate.probe is batch
+        self._notices.stumbled()
+        self._leave_gate(batch)
+        waits = batch in self._again or batch in self._timers
         if batch.outcome is None and batch.places is None and not waits:
+            batch.possible_duplicate = True  # it may have been an ack that could not be dealt with
             self._go_on_in(self._retry.delay(max(batch.failures, 1)), batch)
 
     async def _send(self, batch: Batch) -> Ack:
@@ -257,6 +257,7 @@ class Dispatcher:
     def _set_apart(self, batch: Batch, error: SendError, now: float) -> None:
         """Let the others go, and try this one again beside them, in halves if it has some."""
         self._answered()
+        self._leave_gate(batch)  # in doubt of the broker it is closed still
         if self._spent(batch, error, now):
             self._give_up(batch, error)
         elif batch.count == 1:

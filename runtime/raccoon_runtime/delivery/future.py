@@ -216,7 +216,8 @@ def wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[bool]) -> None:
     """Let who waits go on, from any thread."""
     if asyncio._get_running_loop() is loop:
         resolve(waiter)
-    elif not loop.is_closed():
+        return
+    with suppress(RuntimeError):  # it is closed, and nobody waits there any more
         loop.call_soon_threadsafe(resolve, waiter)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from contextlib import suppress
 
 from ..errors import SendError
 
@@ -12,7 +13,10 @@ _QUIET = 10.0  # seconds in which one kind of failure is told once
 
 
 class Notices:
-    """Speaks of one client's delivery. Never of an event's content, nor of what a server wrote."""
+    """Speaks of one client's delivery. Never of an event's content, nor of what a server wrote.
+
+    What the log raises, out of a filter of the application's say, ends here.
+    """
 
     def __init__(self, logger: logging.Logger, address: str) -> None:
         self._log = logger
@@ -26,13 +30,13 @@ class Notices:
         kind = type(error).__name__
         if not self._held_up:
             told = "delivery to %s is held up, trying again: %s"
-            self._log.warning(told, self._address, error.brief())
+            self._say(logging.WARNING, told, self._address, error.brief())
         self._held_up = kind
 
     def goes_on(self) -> None:
         """Say that the server answers again, if it was said that it does not."""
         if self._held_up:
-            self._log.info("delivery to %s goes on", self._address)
+            self._say(logging.INFO, "delivery to %s goes on", self._address)
             self._held_up = ""
 
     def failed(self, count: int, error: SendError) -> None:
@@ -46,7 +50,8 @@ class Notices:
 
     def stumbled(self) -> None:
         """Tell of an error of ours, or of one that the log itself raised."""
-        self._log.exception("an outcome could not be dealt with; the request is tried again")
+        told = "an outcome could not be dealt with; the request is tried again"
+        self._say(logging.ERROR, told, exc_info=True)
 
     def rest(self) -> None:
         """Say what was not said yet; the client is closed."""
@@ -57,4 +62,8 @@ class Notices:
         count = self._untold.pop(kind, 0)
         if count:
             plural = "s" * (count > 1)
-            self._log.warning("%d event%s not delivered: %s", count, plural, why)
+            self._say(logging.WARNING, "%d event%s not delivered: %s", count, plural, why)
+
+    def _say(self, level: int, told: str, *arguments: object, exc_info: bool = False) -> None:
+        with suppress(Exception):
+            self._log.log(level, told, *arguments, exc_info=exc_info)
