@@ -42,8 +42,8 @@ class Timestamp(datetime):
         made = super().__new__(cls, *args, **fields)
         if made.tzinfo is not None:
             return made
-        plain = datetime(*made.timetuple()[:6], made.microsecond, fold=made.fold)
-        return plain  # type: ignore[return-value]  # as datetime's own operations need it
+        # The type says otherwise for the sake of all that have one.
+        return datetime(*made.timetuple()[:6], made.microsecond, fold=made.fold)  # type: ignore[return-value]
 
     @classmethod
     def from_raw(cls, seconds: int, nanos: int) -> Timestamp:
