@@ -15,7 +15,7 @@ from .delivery import AckFuture, AckStream, Delivery, Undelivered
 from .delivery.future import overdue
 from .delivery.queue import Place
 from .envelope import Ack
-from .errors import QueueFull
+from .errors import ClosedError, QueueFull
 from .seconds import seconds
 
 __all__ = ["AsyncClient", "EventMethods"]
@@ -29,6 +29,8 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
     """
 
     async def __aenter__(self) -> Self:
+        if self._closed:
+            raise ClosedError("the client is closed")
         self._bound()
         return self
 

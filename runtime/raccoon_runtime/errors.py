@@ -364,6 +364,7 @@ class SendTimeoutError(SendError, TimeoutError):
     retries are spent.
 
     `futures` are those of the events that were still pending, `future` the first of them.
+    `persisted` is "possibly", for they may be delivered yet.
     """
 
     summary = "not acknowledged within the timeout"
@@ -371,6 +372,9 @@ class SendTimeoutError(SendError, TimeoutError):
     retryable = False
 
     futures: Sequence[AckFuture | SyncAckFuture] = ()
+
+    def __init__(self, reason: str = "", /, **facts: Any) -> None:
+        super().__init__(reason, **{"persisted": "possibly", **facts})
 
     @property
     def future(self) -> AckFuture | SyncAckFuture | None:

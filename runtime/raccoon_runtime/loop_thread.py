@@ -22,8 +22,8 @@ _ENDING = 5.0  # seconds for a thread that failed at the start
 class LoopThread:
     """Runs in a daemon thread until its last coroutine is through.
 
-    `first` is called in it first, and its error is the constructor's; `finally_` when it is over,
-    however that came.
+    `first` is called in it first, and `begin` waits for that; `finally_` when it is over, however
+    that came.
     """
 
     def __init__(
@@ -40,18 +40,26 @@ class LoopThread:
         self._ending = False  # what begins now would not be run to its end
         self._over = False
         self._tasks: set[asyncio.Task[Any]] = set()
-        begun: concurrent.futures.Future[object] = concurrent.futures.Future()
+        self._begun: concurrent.futures.Future[object] = concurrent.futures.Future()
         self._thread = threading.Thread(
-            target=self._run, args=(first, begun), name="raccoon-client", daemon=True
+            target=self._run, args=(first,), name="raccoon-client", daemon=True
         )
         process.leave_to_parent(self)
         self._start()
+
+    def begin(self) -> None:
+        """Wait until `first` was called; its error is raised, and the thread is over then."""
         try:
-            begun.result()
+            self._begun.result()
         except BaseException:
-            if begun.done():
+            if self.failed:
                 self.join(_ENDING)
             raise
+
+    @property
+    def failed(self) -> bool:
+        """Whether `first` raised."""
+        return self._begun.done() and self._begun.exception() is not None
 
     def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Run a coroutine there and return what it gives; None when the thread ends before."""
@@ -112,11 +120,11 @@ class LoopThread:
 
     # --- the thread -------------------------------------------------------------------
 
-    def _run(self, first: Callable[[], object], begun: concurrent.futures.Future[object]) -> None:
+    def _run(self, first: Callable[[], object]) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(_call(first, begun))
-            if begun.exception() is None:
+            self._loop.run_until_complete(_call(first, self._begun))
+            if not self.failed:
                 self._loop.run_forever()
         except BaseException as error:
             # SystemExit, say, from the function that makes the headers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
 import logging
 import math
 import os
@@ -128,6 +129,8 @@ def _one_of(*values: str) -> Check:
 def _function(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise ConfigError(f"a function belongs here, not {type(value).__name__}", argument=name)
+    if inspect.iscoroutinefunction(value):
+        raise ConfigError("a plain function belongs here, a thread calls it", argument=name)
     return value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import math
 import random
 import time
 from dataclasses import dataclass
@@ -33,13 +32,9 @@ class Retry:
         ceiling = min(self.max_wait, self.wait * 2.0 ** min(failures - 1, 60))
         return (floor or 0.0) + random.uniform(0.0, ceiling)
 
-    def spent(self, failures: int, since_first: float, patience: float = math.inf) -> bool:
-        """Whether there is no retry left; `patience` shortens the budget for what does not get
-        better.
-        """
-        if self.count is not None and failures > self.count:
-            return True
-        return since_first >= min(self.budget, patience)
+    def spent(self, failures: int, since_first: float) -> bool:
+        """Whether there is no retry left."""
+        return (self.count is not None and failures > self.count) or since_first >= self.budget
 
 
 def parse_retry_after(value: str | None) -> float | None:

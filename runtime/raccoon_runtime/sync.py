@@ -18,7 +18,7 @@ from .delivery import Delivery, SyncAckFuture, SyncAckStream, Undelivered
 from .delivery.future import overdue
 from .delivery.queue import Place
 from .envelope import Ack
-from .errors import QueueFull, UsageError
+from .errors import ClosedError, QueueFull, UsageError
 from .loop_thread import LoopThread, result_of
 from .options import ClientKeywords
 from .seconds import seconds
@@ -42,6 +42,8 @@ class SyncClient(BaseClient[Ack]):
         self._thread: LoopThread | None = None
 
     def __enter__(self) -> Self:
+        if self._closed:
+            raise ClosedError("the client is closed")
         if self._options.spool is not None:
             self._started()  # for what earlier processes left
         return self
@@ -191,7 +193,14 @@ class SyncClient(BaseClient[Ack]):
         if self._thread is None and not self._closed:
             with process.lock():
                 if self._thread is None and not self._closed:
-                    self._thread = _begin(delivery)
+                    # Here, so that an interrupt of the wait leaves a thread that is known.
+                    thread = self._thread = _begin(delivery)
+                    try:
+                        thread.begin()
+                    except BaseException:
+                        if thread.failed:
+                            self._thread = None
+                        raise
                     if self._closed:  # by a signal's handler, in the middle of it
                         self._let_go()
         return delivery

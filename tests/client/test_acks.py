@@ -95,6 +95,23 @@ async def test_of_several_who_share_one_each_gets_some(
     assert sorted(ack.req_guid for ack in got) == sorted(ack.req_guid for ack in sent)
 
 
+async def test_a_poll_that_is_over_leaves_nothing_behind(
+    connect: Connect, collector: Collector
+) -> None:
+    client = connect()
+    stream = client.acks()
+    if client.is_sync:
+        await client.close()
+        pytest.skip("a thread's wait cannot be cancelled")
+    for _ in range(20):
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(anext(stream), 0.001)
+    assert stream._wakers == []
+    ack = await client.send_page_event(event_name="x")
+    assert await anext(stream) == ack
+    await client.close()
+
+
 async def test_nobody_who_iterates_costs_memory_without_bound(
     connect: Connect, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import math
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -282,3 +283,35 @@ async def test_what_was_given_up_when_all_tasks_were_cancelled_is_handed_back(
     (left,) = await client.close()
     assert isinstance(left.event, PageEvent) and left.event.event_name == "x"
     assert type(left.error) is type(future.exception())
+
+
+async def test_a_closed_client_cannot_be_entered(connect: Connect) -> None:
+    client = connect("null://")
+    await client.close()
+    with pytest.raises(ClosedError):
+        if client.is_sync:
+            client.client.__enter__()  # type: ignore[union-attr]
+        else:
+            await client.client.__aenter__()  # type: ignore[union-attr]
+
+
+def test_two_closes_without_a_limit_one_of_them_in_a_callback() -> None:
+    """Each would wait for the other."""
+
+    def on_failure(letter: object) -> None:
+        begun.set()
+        closing.wait(20)
+        client.close(None)
+
+    begun, closing = threading.Event(), threading.Event()
+    client = EventClient.connect(
+        "ws://127.0.0.1:1", on_failure=on_failure, overflow="drop_oldest", queue_events=1
+    )
+    for _ in range(3):
+        client.submit_nowait(EVENT)
+    assert begun.wait(20)
+    closer = threading.Thread(target=client.close, args=(0.1,))
+    closer.start()
+    closing.set()
+    closer.join(20)
+    assert not closer.is_alive()

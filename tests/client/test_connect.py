@@ -78,6 +78,7 @@ def test_an_address_where_a_transport_belongs(kind: Kind) -> None:
         ("queue_events", 1.5),
         ("overflow", "drop"),
         ("on_failure", "log"),
+        ("on_failure", close),
         ("serializer", "xml"),
         ("headers", {"X": "a\nb"}),
         ("client_name", "with space"),

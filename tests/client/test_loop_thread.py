@@ -15,6 +15,7 @@ from raccoon_runtime.loop_thread import LoopThread, result_of
 def begin_as_it_ends() -> concurrent.futures.Future[bool]:
     """Begin what takes a minute while the thread closes a generator that was left open."""
     thread = LoopThread(lambda: None, lambda: None, logging.getLogger(__name__))
+    thread.begin()
     late: list[concurrent.futures.Future[bool]] = []
 
     async def never() -> bool:

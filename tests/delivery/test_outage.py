@@ -149,3 +149,20 @@ async def test_no_answer_in_time_is_sent_again_on_another_connection(
         ack = await sender.send_page_event(event_name="x")
         assert ack.possible_duplicate
     assert len(collector.received) == 2
+
+
+async def test_a_ghost_after_a_long_outage(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patience with one's own ghost begins with the ghost, not with the outage that left it."""
+    monkeypatch.setattr(IdentityTakenError, "patience", 0.6)
+    await collector.stop()
+    async with AsyncEventClient.connect(collector.ws_url, **QUICK, batch_events=1) as sender:
+        futures = [await sender.submit(PageEvent(event_name=f"{n}")) for n in range(30)]
+        await until(lambda: sender.stats().oldest > 0.8)
+        ghost = Taken()
+        collector.faults.add(ghost)
+        await collector.start()
+        await until(lambda: isinstance(sender._delivery.handle.trouble, IdentityTakenError))
+        collector.faults.remove(ghost)
+        assert all([(await future).ok for future in futures])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -17,7 +18,7 @@ from raccoon_runtime import (
     RestTransport,
     WebSocketTransport,
 )
-from raccoon_runtime.collector import Collector
+from raccoon_runtime.collector import Collector, NoAnswer
 from raccoon_runtime.transports import SeveralTransports
 
 from generated import AsyncEventClient, EventClient, PageEvent
@@ -202,3 +203,25 @@ def test_what_makes_no_sense() -> None:
     transports = [WebSocketTransport("ws://one", wire=wire) for wire in (JSON_WIRE, PROTO_WIRE)]
     with pytest.raises(ConfigError, match="wire: all addresses of a client need one wire"):
         SeveralTransports(transports)
+
+
+async def test_what_ends_together_is_one_failure(pair: Pair) -> None:
+    """A connection with many requests in flight rests its server for a second, not for thirty."""
+    pair[0].faults.add(NoAnswer())
+    urls = [collector.ws_url for collector in pair]
+    async with AsyncEventClient.connect(urls, **QUICK, batch_events=1, in_flight=16) as client:
+        futures = [await client.submit(PageEvent(event_name=f"{n}")) for n in range(16)]
+        await until(lambda: len(pair[0].received) == 16)
+        pair[0].faults.clear()
+        pair[0].sever()
+        assert all([(await future).ok for future in futures])
+        before = len(pair[0].stored)
+
+        async def used_again() -> bool:
+            await client.send_page_event(event_name="x")
+            return len(pair[0].stored) > before
+
+        end = time.monotonic() + 15
+        while not await used_again():
+            assert time.monotonic() < end
+            await asyncio.sleep(0.05)

@@ -9,7 +9,7 @@ import pytest
 from grpclib import Status
 from raccoon_runtime.collector import Close, Collector, GrpcStatus, HttpStatus
 
-from generated import AsyncEventClient, PageEvent
+from generated import AsyncEventClient, ClickEvent, PageEvent
 from tests.waiting import until
 
 from .conftest import stored
@@ -47,3 +47,44 @@ async def test_one_event_that_never_gets_through(
             collector.faults.remove(fault)
         assert (await poison).possible_duplicate is (way != "forbidden")
     assert len(stored(collector)) == 302
+
+
+@pytest.mark.parametrize("way", ["status", "reset"])
+async def test_a_type_that_never_gets_through_in_any_batch(
+    client: Client, collector: Collector, url: str, way: str
+) -> None:
+    """Each batch holds some of it, so that none is delivered as it is."""
+    if way != "reset" and url.startswith("ws"):
+        pytest.skip("a WebSocket's connection has no answer of HTTP once it is open")
+    collector.faults.add(*FAULTS[way](type="click"))
+    async with client(batch_events=20, in_flight=4, retry_budget=20.0) as sender:
+        clicks = []
+        good = []
+        for number in range(200):
+            if number % 10 == 0:
+                clicks.append(await sender.submit(ClickEvent(element=f"{number}")))
+            else:
+                good.append(await sender.submit(PageEvent(event_name=f"{number}")))
+        await until(lambda: all(future.done() for future in good), patience=30)
+        assert all(future.result().ok for future in good)
+        assert not any(future.done() for future in clicks)
+        collector.faults.clear()
+        for future in clicks:
+            await future
+    assert len(stored(collector)) == 200
+
+
+@pytest.mark.parametrize("way", ["status", "reset"])
+async def test_few_retries_end_the_culprit_alone(
+    client: Client, collector: Collector, url: str, way: str
+) -> None:
+    if way != "reset" and url.startswith("ws"):
+        pytest.skip("a WebSocket's connection has no answer of HTTP once it is open")
+    collector.faults.add(*FAULTS[way](containing=b"poison"))
+    async with client(batch_events=50, in_flight=2, retry_count=4) as sender:
+        names = [f"{n}" for n in range(75)] + ["poison"] + [f"{n}" for n in range(75, 300)]
+        futures = [await sender.submit(PageEvent(event_name=name)) for name in names]
+        for future in futures:
+            await future.wait(30)
+    failed = [name for name, one in zip(names, futures, strict=True) if one.exception()]
+    assert failed == ["poison"]

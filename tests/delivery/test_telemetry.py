@@ -233,6 +233,26 @@ def test_tracing_that_fails_keeps_nothing_from_being_sent() -> None:
     assert found == [1, 1, 1]
 
 
+def test_a_meter_that_fails_has_nothing_sent_twice() -> None:
+    with Collector.in_thread() as collector:
+        delivered = run(
+            """
+            from opentelemetry.sdk.metrics import Histogram
+
+            def fail(*_, **__):
+                raise LookupError("broken")
+
+            Histogram.record = fail
+            with EventClient.connect(sys.argv[1]) as client:
+                acks = [client.send_page_event(event_name=str(number)) for number in range(3)]
+                client.flush()
+            print(client.stats().delivered)
+            """,
+            collector.ws_url,
+        )
+        assert delivered == len(collector.stored) == 3
+
+
 @pytest.mark.parametrize("transport", ["rest", "grpc"])
 def test_a_request_carries_its_spans_context(transport: str) -> None:
     with Collector.in_thread(identity_header="traceparent") as collector:

@@ -184,6 +184,19 @@ async def test_what_the_server_refuses_stays_when_it_cannot_be_written_down(
     assert {json.loads(b64decode(json.loads(one)["data"]))["n"] for one in kept} == set(range(250))
 
 
+async def test_a_line_that_was_torn_does_not_spoil_the_next(
+    collector: Collector, directory: Path
+) -> None:
+    await left_behind(directory, 3)
+    collector.faults.add(HttpStatus(413))
+    failed = directory / "failed.jsonl"
+    failed.write_text('{"type": "numbered", "da')
+    await run("replay", directory, "--url", collector.http_url, code=1)
+    torn, *whole = failed.read_text().splitlines()
+    assert {json.loads(b64decode(json.loads(one)["data"]))["n"] for one in whole} == {0, 1, 2}
+    assert torn == '{"type": "numbered", "da'
+
+
 async def test_a_replay_that_is_refused_itself_loses_nothing(
     collector: Collector, directory: Path
 ) -> None:

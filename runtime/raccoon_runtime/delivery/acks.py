@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 from weakref import WeakSet
@@ -72,6 +73,11 @@ class _Stream:
             self._wake()
         return None
 
+    def _forget(self, waker: Callable[[], object]) -> None:
+        """Take back what still waits: whoever did was cancelled, or interrupted."""
+        with self._lock, suppress(ValueError):
+            self._wakers.remove(waker)
+
 
 class AckStream(_Stream):
     """An asynchronous iterator over acks; it stops when the client is closed.
@@ -86,13 +92,17 @@ class AckStream(_Stream):
         while True:
             loop = asyncio.get_running_loop()
             waiter: asyncio.Future[bool] = loop.create_future()
-            ack = self._take(partial(wake, loop, waiter))
+            waker = partial(wake, loop, waiter)
+            ack = self._take(waker)
             if ack is not None:
                 return ack
             if self._ended:
                 resolve(waiter)
                 raise StopAsyncIteration
-            await waiter
+            try:
+                await waiter
+            finally:
+                self._forget(waker)
 
 
 class SyncAckStream(_Stream):
@@ -112,7 +122,10 @@ class SyncAckStream(_Stream):
                 return ack
             if self._ended:
                 raise StopIteration
-            came.wait()
+            try:
+                came.wait()
+            finally:
+                self._forget(came.set)
 
 
 S = TypeVar("S", AckStream, SyncAckStream)

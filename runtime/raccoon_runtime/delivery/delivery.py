@@ -25,7 +25,7 @@ from .batch import Batch
 from .callbacks import Callbacks
 from .dispatcher import Dispatcher
 from .flush import Flush, Flushes
-from .future import AckFuture, SyncAckFuture, came, wake
+from .future import AckFuture, SyncAckFuture, came, resolve, wake
 from .handle import LoopHandle
 from .letters import DeadLetters
 from .notices import Notices
@@ -65,6 +65,7 @@ class Delivery:
         self._flushes = Flushes(self.handle)
         self._closing: asyncio.Task[None] | None = None
         self._awaits_callbacks = True
+        self._last_callback: asyncio.Future[bool] | None = None
         self._left: list[Undelivered] = []
         self._letters: DeadLetters | None = None
         self._watch: telemetry.Watch | None = None
@@ -254,9 +255,10 @@ class Delivery:
     def _overdue(
         self, flush: Flush, timeout: float, kind: type[AckFuture] | type[SyncAckFuture]
     ) -> SendTimeoutError:
-        count = sum(batch.count for batch in flush.left)
-        error = SendTimeoutError(f"{timeout:g} s, {count} events are pending")
-        error.__cause__ = self.handle.trouble
+        count, last = sum(batch.count for batch in flush.left), self.handle.trouble
+        told = f"{timeout:g} s, {count} event{' is' if count == 1 else 's are'} pending"
+        error = SendTimeoutError(told if last is None else f"{told}; last, {last.brief()}")
+        error.__cause__ = last
         error.futures = tuple(
             kind(self.handle, (batch, index))
             for batch in flush.left
@@ -270,7 +272,10 @@ class Delivery:
         What lies in a spool stays there, and is not returned. A cancellation ends the wait, not the
         closing; the next who calls is given what is left. A callback that closes is not waited for.
         """
-        self._awaits_callbacks &= not in_callback
+        if in_callback:
+            self._awaits_callbacks = False
+            if self._last_callback is not None:
+                resolve(self._last_callback)
         closing = self._begin_close(timeout)
         await asyncio.wait([closing])
         if not closing.cancelled():
@@ -363,7 +368,7 @@ class Delivery:
     async def _callbacks_done(self, patience: float) -> None:
         if self._awaits_callbacks and self.handle.callbacks.busy:
             loop = asyncio.get_running_loop()
-            last: asyncio.Future[bool] = loop.create_future()
+            last = self._last_callback = loop.create_future()
             self.handle.callbacks.run(partial(wake, loop, last))
             if not await came(last, patience):
                 self.logger.warning("closed while callbacks were still running")
@@ -392,16 +397,16 @@ class Delivery:
     def _settled(self, batch: Batch, outcome: Ack | SendError) -> None:
         if batch.outcome is not None:  # the loop has ended before, and it was given up
             return
+        if isinstance(outcome, SendError):
+            self._bury(batch, outcome)
+        self._queue.done(batch, outcome)
+        self._streams.put(outcome)
+        self._flushes.settled(batch)
         if isinstance(outcome, Ack):
             taken = time.monotonic() - batch.opened
             self._counters.latency.add(taken, batch.count)
             if self._watch is not None:
                 self._watch.acknowledged(taken)
-        else:
-            self._bury(batch, outcome)
-        self._queue.done(batch, outcome)
-        self._streams.put(outcome)
-        self._flushes.settled(batch)
 
     def _bury(self, batch: Batch, error: SendError) -> None:
         if self._letters is not None:

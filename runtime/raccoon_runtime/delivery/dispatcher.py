@@ -22,10 +22,10 @@ from .handle import LoopHandle
 from .notices import Notices
 from .queue import Queue
 from .stats import Counters
-from .suspects import Suspects, may_be_own
+from .suspects import STRIKES, Suspects, may_be_own
 
 _SOON = 1  # the back-off of what is only being divided: that of a first failure
-_TRIES = 3  # how often in a row one batch is the probe
+_TRIES = 3  # failures in a row after which a request may be to blame, and no outage
 
 
 class Dispatcher:
@@ -62,6 +62,8 @@ class Dispatcher:
             {}
         )
         self._proven = self._hurried = False
+        self._trouble: tuple[type[SendError], float] | None = None
+        """What has gone wrong last, and since when nothing else has."""
         self.tracing: Tracing | None = None
         self.wake_all: Callable[[], None] = lambda: None
         self.killed: Callable[[], None] = lambda: None
@@ -95,8 +97,8 @@ class Dispatcher:
             outcome = told
         try:
             self._deal_with(batch, outcome)
-        except Exception:  # a mistake of ours is no reason to lose anything
-            self._stumbled(batch)
+        except Exception:  # a mistake of ours, or an application's meter, is no reason to lose any
+            self._stumbled(batch, outcome)
 
     def _deal_with(self, batch: Batch, outcome: Ack | SendError) -> None:
         if isinstance(outcome, SendError):
@@ -104,13 +106,15 @@ class Dispatcher:
         else:
             self._delivered(batch, outcome)
 
-    def _stumbled(self, batch: Batch) -> None:
+    def _stumbled(self, batch: Batch, outcome: Ack | SendError) -> None:
         self._notices.stumbled()
         self._leave_gate(batch)
         waits = batch in self._again or batch in self._timers
         if batch.outcome is None and batch.places is None and not waits:
-            batch.possible_duplicate = True  # it may have been an ack that could not be dealt with
-            self._go_on_in(self._retry.delay(max(batch.failures, 1)), batch)
+            if isinstance(outcome, Ack) or self._spent(batch, outcome, time.monotonic()):
+                self._settled(batch, outcome)
+            else:
+                self._later(batch, outcome)
 
     async def _send(self, batch: Batch) -> Ack:
         if self.tracing is None:
@@ -183,13 +187,14 @@ class Dispatcher:
         batch.unanswered = False
         self._proven = True
         self._broker.published()
-        self._suspects.delivered()
-        self._answered()
+        self._suspects.delivered(batch)
+        self._trouble = None
         if batch.attempts > 1 or batch.possible_duplicate:
             duplicate = batch.possible_duplicate
             ack = ack._replace(attempts=batch.attempts, possible_duplicate=duplicate)
         self._counters.possible_duplicates += batch.count * batch.possible_duplicate
         self._settled(batch, ack)
+        self._answered()
 
     def _failed(self, batch: Batch, error: SendError) -> None:
         now = time.monotonic()
@@ -200,6 +205,8 @@ class Dispatcher:
             self._queue.failing(batch)
         batch.last_error = error
         batch.possible_duplicate |= error.persisted == "possibly"
+        if self._trouble is None or self._trouble[0] is not type(error):
+            self._trouble = type(error), now
         if isinstance(error, PublishError):
             self._refused(batch, error, now)
         elif not self._is_outage(batch, error):
@@ -224,9 +231,8 @@ class Dispatcher:
 
     def _spent(self, batch: Batch, error: SendError, now: float) -> bool:
         waited = now - (now if batch.first_failure is None else batch.first_failure)
-        if isinstance(error, IdentityTakenError) and self._gate.closed:
-            waited = max(waited, now - self._gate.since)
-        return self._retry.spent(batch.failures, waited, error.patience)
+        since = now if self._trouble is None else self._trouble[1]
+        return self._retry.spent(batch.failures, waited) or now - since >= error.patience
 
     def _answered(self) -> None:
         """The server answers, so the others may go, unless its broker is in doubt."""
@@ -244,41 +250,66 @@ class Dispatcher:
         """Let one batch find out when the server is back."""
         self._notices.held_up(error)
         self._handle.trouble = error
-        self._gate.close(now)
+        self._gate.close()
         if self._spent(batch, error, now):
-            self._give_up(batch, error)
-        elif self._gate.guards(batch):
-            often = self._gate.failures % _TRIES == _TRIES - 1
-            probe = self._less_failed(batch) if often and may_be_own(error) else batch
-            self._probe_after_failure(probe, error)
-        else:
+            self._end_of_patience(batch, error)
+        elif not self._gate.guards(batch):
             self._again.append(batch)
+        elif self._gate.failures + 1 < _TRIES or not may_be_own(error):
+            self._probe_after_failure(batch, error)
+        elif batch.count > 1:
+            self._divide_probe(batch, error)
+        else:
+            often = (self._gate.failures + 1) % _TRIES == 0
+            self._probe_after_failure(self._other_than(batch) if often else batch, error)
+
+    def _divide_probe(self, batch: Batch, error: SendError) -> None:
+        """Let a part of it find out: one event may be why nothing gets through."""
+        batch.failures -= 1
+        probe, rest = self._split(batch, *batch.halves())
+        self._again.appendleft(rest)
+        self._gate.hold(probe)
+        self._gate_due_in(self._retry.delay(_SOON, error.retry_after))
+
+    def _other_than(self, failed: Batch) -> Batch:
+        """Return the batch to find out with instead: of other types, if there is one."""
+        self._again.append(failed)
+        types = set(failed.types())
+        alike = {batch: not types.isdisjoint(batch.types()) for batch in self._again}
+        found = min(self._again, key=lambda batch: (alike[batch], batch.failures))
+        if alike[found] and (waiting := self._queue.take()) is not None:
+            return waiting
+        self._again.remove(found)
+        return found
 
     def _set_apart(self, batch: Batch, error: SendError, now: float) -> None:
-        """Let the others go, and try this one again beside them, in halves if it has some."""
+        """Let the others go, and try this one again beside them, in parts if it has some."""
         self._answered()
         self._leave_gate(batch)  # in doubt of the broker it is closed still
+        innocent, suspect = self._suspects.apart(batch)
         if self._spent(batch, error, now):
-            self._give_up(batch, error)
-        elif batch.count == 1:
+            self._end_of_patience(batch, error)
+        elif innocent and suspect:
+            good, bad = self._split(batch, innocent, suspect)
+            self._go_on(good)
+            self._later(bad, error)
+        elif batch.count == 1 or batch.suspicions < STRIKES:
             self._later(batch, error)
         else:
             for half in self._split(batch, *batch.halves()):
                 self._go_on_in(self._retry.delay(_SOON), half)
 
+    def _end_of_patience(self, batch: Batch, error: SendError) -> None:
+        # What one event did must not be the end of the others, if others are delivered.
+        if batch.count > 1 and batch.suspicions:
+            self._go_on(*self._split(batch, *batch.halves()))
+        else:
+            self._give_up(batch, error)
+
     def _probe_after_failure(self, batch: Batch, error: SendError) -> None:
         self._gate.failures += 1
         self._gate.hold(batch)
         self._gate_due_in(self._retry.delay(self._gate.failures, error.retry_after))
-
-    def _less_failed(self, failed: Batch) -> Batch:
-        """Return the batch to find out with instead: this one may be why nothing gets through."""
-        self._again.append(failed)
-        found = min(self._again, key=lambda batch: batch.failures)
-        if (waiting := self._queue.take()) is not None:
-            return waiting
-        self._again.remove(found)
-        return found
 
     def _gate_due_in(self, seconds: float) -> None:
         def due() -> None:
@@ -309,7 +340,7 @@ class Dispatcher:
 
     def _doubt(self, batch: Batch, error: SendError, now: float) -> None:
         """Let a smaller batch, or one of another type, find out whether the broker is out."""
-        self._gate.close(now)
+        self._gate.close()
         if not self._gate.guards(batch):
             self._again.append(batch)
         elif batch.count > 1:

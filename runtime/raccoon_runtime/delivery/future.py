@@ -18,6 +18,7 @@ from typing_extensions import Self
 from ..envelope import Ack
 from ..errors import SendError, SendTimeoutError, UsageError
 from ..seconds import LONGEST
+from ..seconds import seconds as wait_of
 
 if TYPE_CHECKING:
     from .batch import Batch, Waker
@@ -109,7 +110,7 @@ class AckFuture(BaseAckFuture):
 
     async def within(self, seconds: float) -> Ack:
         """Return the ack; SendTimeoutError when it has not come by then. The event goes on."""
-        if not await self.wait(seconds):
+        if not await self.wait(wait_of(seconds)):
             raise overdue([self], seconds)
         return self._ack()
 
@@ -161,14 +162,14 @@ class SyncAckFuture(BaseAckFuture):
 
         SendTimeoutError when neither came within `timeout` seconds; None waits as long as it takes.
         """
-        seconds = math.inf if timeout is None else timeout
+        seconds = wait_of(timeout)
         if not self.wait(seconds):
             raise overdue([self], seconds)
         return self._ack()
 
     def exception(self, timeout: float | None = None) -> SendError | None:
         """Return why there is no ack, or None when there is one; waits like `result`."""
-        seconds = math.inf if timeout is None else timeout
+        seconds = wait_of(timeout)
         if not self.wait(seconds):
             raise overdue([self], seconds)
         return super().exception()
@@ -205,8 +206,7 @@ def overdue(
     batch = pending[0]._batch()  # pyright: ignore[reportPrivateUsage]
     last = batch.last_error or pending[0]._handle.trouble  # pyright: ignore[reportPrivateUsage]
     told = f"{seconds:g} s" if last is None else f"{seconds:g} s; last, {last.brief()}"
-    sent = batch.possible_duplicate or batch.unanswered
-    error = SendTimeoutError(told, req_guid=batch.req_guid, persisted="possibly" if sent else "no")
+    error = SendTimeoutError(told, req_guid=batch.req_guid)
     error.futures = tuple(pending)
     error.__cause__ = last
     return error

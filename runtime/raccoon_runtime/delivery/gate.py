@@ -12,19 +12,16 @@ class Gate:
 
     def __init__(self) -> None:
         self.closed = False
-        self.since = 0.0
-        """When it was closed, by the monotonic clock."""
         self.failures = 0
         """How often a probe failed since."""
         self.probe: Batch | None = None
         self._due = False
         self._out = False
 
-    def close(self, now: float) -> None:
+    def close(self) -> None:
         """Close it, if it is not closed yet."""
         if not self.closed:
             self.closed = True
-            self.since = now
             self.failures = 0
 
     def guards(self, batch: Batch) -> bool:

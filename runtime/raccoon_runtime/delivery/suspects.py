@@ -1,7 +1,8 @@
 """Whether what looks like an outage is the doing of one request: a gateway resets it, say.
 
 A batch that fails, and again, and again, while others are delivered in between, is such a one. The
-others are not to wait behind it.
+others are not to wait behind it; and when its events are all of one type, others of that type are
+expected to fare like it until one is delivered.
 """
 
 from __future__ import annotations
@@ -26,17 +27,36 @@ class Suspects:
 
     def __init__(self) -> None:
         self._delivered = 0
+        self._types: set[str] = set()
+        """The types of culprits, of which nothing has been delivered since."""
 
-    def delivered(self) -> None:
+    def delivered(self, batch: Batch) -> None:
         """Note a success."""
         self._delivered += 1
+        if self._types:
+            self._types.difference_update(batch.types())
 
     def is_own_doing(self, batch: Batch, error: SendError) -> bool:
         """Note a failure that an outage may have caused; whether the batch did."""
+        if not may_be_own(error):
+            return False
         others_succeed = batch.failures > 1 and self._delivered > batch.delivered
         batch.delivered = self._delivered
-        batch.suspicions += others_succeed and may_be_own(error)
-        return others_succeed and batch.suspicions >= STRIKES
+        batch.suspicions += others_succeed
+        if others_succeed and batch.suspicions >= STRIKES:
+            types = set(batch.types())
+            self._types |= types if len(types) == 1 else set()
+            return True
+        return bool(self.apart(batch)[1])
+
+    def apart(self, batch: Batch) -> tuple[list[int], list[int]]:
+        """Return the indices of its events of types that are in order, and of the others."""
+        if not self._types:
+            return list(range(batch.count)), []
+        parts: tuple[list[int], list[int]] = [], []
+        for index, type in enumerate(batch.types()):
+            parts[type in self._types].append(index)
+        return parts
 
 
 def may_be_own(error: SendError) -> bool:

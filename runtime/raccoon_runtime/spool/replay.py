@@ -75,7 +75,9 @@ class Failed:
 
     def keep(self, letters: Sequence[Undelivered]) -> None:
         """Append these; they are on the disk then. OSError when they are not."""
+        torn = _is_torn(self.path)
         with open(self.path, "a", encoding="utf-8", opener=_private) as file:
+            file.write("\n" * torn)
             for letter in letters:
                 told = {**described(letter.type, letter.data), "error": letter.error.brief()}
                 file.write(f"{json.dumps(told)}\n")
@@ -83,6 +85,15 @@ class Failed:
             # A pipe, say, has no disk.
             with suppress(OSError):
                 os.fsync(file.fileno())
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether its last line was not written to the end: the disk was full, or the process killed."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 def _private(path: str, flags: int) -> int:

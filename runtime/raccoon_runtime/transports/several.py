@@ -133,7 +133,10 @@ class _Server:
         return self._rest > _FIRST_REST
 
     def rest(self) -> None:
-        self.rests_until = time.monotonic() + self._rest
+        now = time.monotonic()
+        if now < self.rests_until:  # what ends together is one failure
+            return
+        self.rests_until = now + self._rest
         self._rest = min(self._rest * 2, _LONGEST_REST)
 
     def well(self) -> None:
