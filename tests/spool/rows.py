@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
+import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 from raccoon_runtime.envelope import frame_proto
@@ -38,3 +42,22 @@ def fill(path: Path, batches: int, events: int = 10, size: int = 0) -> list[Row]
             store.insert(one)
     store.close()
     return rows
+
+
+def crashed(path: Path, batches: int, events: int = 10, size: int = 0, version: int = 0) -> None:
+    """The same as a crash leaves it: each batch in a transaction of its own, the last ones in the
+    log alone.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / path.name
+        store = Store(made)
+        for n in range(batches):
+            with store.transaction():
+                store.insert(row(range(n * events, (n + 1) * events), size))
+        if version:
+            with closing(sqlite3.connect(made)) as db:
+                db.execute(f"PRAGMA user_version={version}")
+        path.parent.mkdir(exist_ok=True)
+        for suffix in ("", "-wal", "-shm"):
+            shutil.copy(f"{made}{suffix}", f"{path}{suffix}")
+        store.close()

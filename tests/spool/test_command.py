@@ -10,6 +10,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from raccoon_runtime.spool.directory import DAMAGED, Directory
 
 from generated import AsyncEventClient
 from tests.spool.events import OPTIONS, event, nobody, spool_files, stored
+from tests.spool.rows import crashed
 from tests.waiting import until
 
 COMMAND = [sys.executable, "-m", "raccoon_runtime.spool"]
@@ -38,6 +40,17 @@ def set_aside(directory: Path) -> None:
     harmed[:100] = bytes(100)
     Path(f"{path}{DAMAGED}").write_bytes(harmed)
     path.unlink()
+
+
+def harm(directory: Path, suffixes: Sequence[str]) -> None:
+    """Overwrite what these begin with."""
+    for suffix in suffixes:
+        with open(directory / f"a{suffix}", "r+b") as file:
+            file.write(os.urandom(3000))
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
 async def run(*arguments: object, code: int = 0, **environment: str) -> tuple[str, str]:
@@ -101,9 +114,25 @@ async def test_what_is_damaged_is_told_and_exported_as_far_as_it_goes(directory:
     set_aside(directory)
     output, _ = await run("list", directory, code=1)
     assert "damaged, set aside" in output
-    output, _ = await run("export", directory)
+    output, errors = await run("export", directory, code=1)
     numbers = {json.loads(b64decode(json.loads(one)["data"]))["n"] for one in output.splitlines()}
     assert numbers == set(range(200))
+    assert ".spool.damaged is damaged\n" in errors
+
+
+@pytest.mark.parametrize("heads", [False, True])
+async def test_a_log_that_is_damaged_is_told_of_before_anybody_takes_it(
+    directory: Path, heads: bool
+) -> None:
+    crashed(directory / "a.spool", 10)
+    harm(directory, (".spool", ".spool-wal") if heads else (".spool-wal",))
+    before = contents(directory)
+    output, _ = await run("list", directory, code=1)
+    assert "left behind, damaged" in output and "numbered: 100" in output
+    output, errors = await run("export", directory, code=1)
+    assert len(output.splitlines()) == 100
+    assert errors == "raccoon-spool: a.spool is damaged\n"
+    assert contents(directory) == before
 
 
 async def test_replay_delivers_and_removes(collector: Collector, directory: Path) -> None:

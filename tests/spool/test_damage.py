@@ -19,16 +19,18 @@ from raccoon_runtime import SpoolError
 from raccoon_runtime.collector import Collector
 from raccoon_runtime.spool.directory import Claim, Directory
 from raccoon_runtime.spool.reader import Reader
-from raccoon_runtime.spool.store import VERSION, Store
+from raccoon_runtime.spool.store import VERSION
 
 from generated import AsyncEventClient
 from tests.spool.drain import drain
 from tests.spool.events import OPTIONS, event, spool_files, stored
-from tests.spool.rows import fill, row
+from tests.spool.rows import crashed, fill
 
 PAGE = 4096
+HEAD, FRAME = 32, 24 + PAGE  # of a log
 BATCHES, EVENTS, SIZE = 40, 10, 300
 ALL = range(BATCHES * EVENTS)
+DAMAGED_FILES = [".spool.damaged", ".spool.damaged-wal"]
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +43,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
-    """A file and its log, as a crash leaves them: each batch in a transaction of its own."""
+    """A file and its log, as a crash leaves them."""
     folder = tmp_path_factory.mktemp("log")
-    store = Store(folder / "a.spool")
-    for n in range(BATCHES):
-        with store.transaction():
-            store.insert(row(range(n * EVENTS, (n + 1) * EVENTS), SIZE))
-    copied = (folder / "a.spool").read_bytes(), (folder / "a.spool-wal").read_bytes()
-    store.close()
-    return copied
+    crashed(folder / "a.spool", BATCHES, EVENTS, SIZE)
+    return (folder / "a.spool").read_bytes(), (folder / "a.spool-wal").read_bytes()
 
 
 def put(directory: Path, data: bytes, wal: bytes = b"") -> None:
@@ -116,15 +113,125 @@ def test_a_log_that_is_cut_off(directory: Path, log: tuple[bytes, bytes]) -> Non
     assert before >= len(ALL) - 2 * EVENTS
 
 
+def frames(wal: bytes) -> tuple[list[int], list[int]]:
+    """Where a log's frames begin, and those of an earlier use of it."""
+    all = range(HEAD, len(wal), FRAME)
+    own = [at for at in all if wal[at + 8 : at + 16] == wal[16:24]]
+    return own, [at for at in all if at not in own]
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return _with(data, at, bytes([data[at] ^ 0x10]))
+
+
 def test_a_log_in_which_bytes_changed(directory: Path, log: tuple[bytes, bytes]) -> None:
+    """What SQLite would take for the log's end costs the rows that it hits, and no other."""
     data, wal = log
     guess = random.Random(5)
-    for _ in range(60):
-        at = guess.randrange(len(wal))
-        put(directory, data, _with(wal, at, bytes([wal[at] ^ 0x10])))
+    costs: Counter[int] = Counter()
+    for frame in guess.sample(frames(wal)[0][:-1], 50):
+        at = frame + guess.randrange(FRAME)
+        put(directory, data, flipped(wal, at))
+        found, counts = drain(directory)
+        lost = BATCHES - len(found) // EVENTS
+        costs[lost] += 1
+        assert found.keys() <= set(ALL) and set(found.values()) == {1}, at
+        assert counts.failed == lost * EVENTS, at
+        assert spool_files(directory) == DAMAGED_FILES, at
+    assert costs[0] > 30 and costs[1] and len(costs) == 2, costs
+
+
+def test_a_log_whose_head_changed(directory: Path, log: tuple[bytes, bytes]) -> None:
+    data, wal = log
+    changed = [flipped(wal, at) for at in range(0, HEAD, 3)]
+    changed += [bytes(HEAD) + wal[HEAD:], os.urandom(3000) + wal[3000:]]
+    for other in changed:
+        put(directory, data, other)
+        found, counts = drain(directory)
+        assert found == Counter(ALL) and counts.failed == 0
+        assert spool_files(directory) == DAMAGED_FILES
+
+
+def test_heads_that_are_overwritten(directory: Path, log: tuple[bytes, bytes]) -> None:
+    put(directory, *(os.urandom(3000) + part[3000:] for part in log))
+    found, counts = drain(directory)
+    assert found == Counter(ALL) and counts.failed == 0
+    assert spool_files(directory) == DAMAGED_FILES
+
+
+def test_pages_of_a_log_that_are_lost(directory: Path, log: tuple[bytes, bytes]) -> None:
+    data, wal = log
+    for at in range(HEAD, frames(wal)[0][-3], 8 * FRAME):
+        put(directory, data, _with(wal, at, bytes(2 * FRAME)))
         found, _ = drain(directory)
-        assert found == Counter(range(len(found))) and len(found) % EVENTS == 0
+        assert found.keys() <= set(ALL) and set(found.values()) == {1}
+        assert len(found) >= len(ALL) - 2 * EVENTS
+        assert spool_files(directory) == DAMAGED_FILES
+
+
+def test_the_last_frame_of_a_log_and_what_is_behind_it(
+    directory: Path, log: tuple[bytes, bytes]
+) -> None:
+    data, wal = log
+    own, others = frames(wal)
+    for at in range(own[-1], own[-1] + FRAME, 400):
+        put(directory, data, flipped(wal, at))
+        found, counts = drain(directory)
+        # As of a crash while it was written.
+        assert found == Counter(ALL[:-EVENTS]) and counts.failed == 0
         assert spool_files(directory) == []
+    for at in others:
+        put(directory, data, flipped(wal, at + 7))
+        assert drain(directory)[0] == Counter(ALL)
+        assert spool_files(directory) == []
+
+
+def test_the_last_frame_of_a_log_whose_index_is_there(directory: Path) -> None:
+    """The index tells that it was whole once."""
+    crashed(directory / "a.spool", 10)
+    path = directory / "a.spool-wal"
+    wal = path.read_bytes()
+    path.write_bytes(flipped(wal, frames(wal)[0][-1] + FRAME - 1))
+    assert drain(directory)[0] == Counter(range(100))
+    assert ".spool.damaged" in spool_files(directory)
+
+
+def test_a_log_that_the_file_has_already(directory: Path) -> None:
+    """A checkpoint may have come between its last commit and the damage."""
+    path = directory / "a.spool"
+    crashed(path, 10)
+    wal = Path(f"{path}-wal").read_bytes()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA wal_checkpoint").fetchall()
+    data = path.read_bytes()
+    db.close()
+    for at in (HEAD, HEAD + FRAME, HEAD + 5 * FRAME):
+        put(directory, data, wal[:at] + os.urandom(2 * FRAME) + wal[at + 2 * FRAME :])
+        assert drain(directory)[0] == Counter(range(100))
+
+
+def test_a_file_that_has_lost_all_but_its_log(directory: Path) -> None:
+    crashed(directory / "a.spool", 10)
+    os.truncate(directory / "a.spool", 0)
+    assert drain(directory)[0] == Counter(range(100))
+    assert ".spool.damaged" in spool_files(directory)
+
+
+async def test_a_log_that_is_damaged_is_told_of(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    crashed(directory / "a.spool", 10, size=100)
+    path = directory / "a.spool-wal"
+    wal = path.read_bytes()
+    path.write_bytes(wal.replace(b'"n": 34', b'"n": 3x'))
+    async with Collector(event_ack=1) as collector:
+        client = AsyncEventClient.connect(collector.ws_url, spool=directory, **OPTIONS)
+        await client.flush(20)
+        stats = client.stats()
+        await client.close()
+        assert stored(collector) == Counter(set(range(100)) - set(range(30, 40)))
+    assert (stats.delivered, stats.failures) == (90, {"SpoolError": 10})
+    assert "9 batches of it go on, 1 cannot be read; kept as a.spool.damaged" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database\n" * 1000, os.urandom(50_000)])
@@ -161,6 +268,15 @@ def test_a_file_of_another_version_is_left_for_those_who_can_read_it(directory: 
     assert found == Counter(range(30))
     assert spool_files(directory) == [".spool", ".spool.lock"]
     assert (directory / "new.spool").read_bytes() == before
+
+
+def test_nor_is_its_log_touched_when_that_is_damaged(directory: Path) -> None:
+    crashed(directory / "new.spool", 3, version=VERSION + 1)
+    path = directory / "new.spool-wal"
+    path.write_bytes(flipped(path.read_bytes(), HEAD + FRAME + 999))
+    before = path.read_bytes()
+    assert drain(directory)[0] == Counter()
+    assert path.read_bytes() == before
 
 
 def test_rows_that_two_files_have_come_out_flagged(directory: Path) -> None:

@@ -134,9 +134,10 @@ def _line(one: Contents) -> str:
 
 
 def _state(one: Contents) -> str:
-    if one.damaged:
+    if one.set_aside:
         return "damaged, set aside"
-    return "left behind" if one.owner is None else f"in use by {one.owner}"
+    state = "left behind" if one.owner is None else f"in use by {one.owner}"
+    return f"{state}, damaged" if one.damaged else state
 
 
 def _as_json(one: Contents) -> dict[str, Any]:
@@ -162,10 +163,14 @@ def _time(nanos: int) -> str:
 
 def export(directory: Directory, options: argparse.Namespace) -> int:
     """Print each event as a line of JSON."""
-    unreadable = 0
+    unreadable, harmed = 0, False
     for path in [*directory.files(), *directory.damaged()]:
         owner = directory.owner(path)
-        for one in batches(path):
+        damaged, found = batches(path, owner)
+        if damaged:
+            print(f"raccoon-spool: {path.name} is damaged", file=sys.stderr)
+        harmed |= damaged
+        for one in found:
             if one is None or one.row is None:
                 unreadable += 1
                 continue
@@ -173,7 +178,7 @@ def export(directory: Directory, options: argparse.Namespace) -> int:
                 print(json.dumps(_exported(event), ensure_ascii=False))
     if unreadable:
         print(f"raccoon-spool: {unreadable} batches cannot be read", file=sys.stderr)
-    return int(unreadable > 0)
+    return int(harmed or unreadable > 0)
 
 
 def _exported(event: Kept) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from .pages import PAGE, Pages
+from .pages import Pages, State
 from .row import Found, found
+from .wal import PAGE
 
 _LEAF = 13  # the first byte of a page with rows of a table
 _COLUMNS = 9  # of the table of batches; no other has as many
@@ -17,14 +18,40 @@ _Broken = (IndexError, struct.error, ValueError, TypeError, OverflowError)
 
 
 def carve(pages: Pages) -> Iterator[Found | None]:
-    """Give the rows of batches in all pages, in no order; None for each that is beyond reading."""
-    for number in range(1, pages.count + 1):
-        page = pages[number]
-        if page[0] == _LEAF and not pages.is_free(number):
-            yield from _rows(pages, page)
+    """Give the rows of batches in all pages, in no order; None for each that is beyond reading.
+
+    Damaged are those of the first state that no state has whole. The others may have some that were
+    removed since.
+    """
+    first, *others = pages.states
+    again = set(first.overlay)
+    whole: dict[str, int] = {}
+    bad: list[Found | None] = []
+    for number in first.numbers:
+        rows, damaged = _rows(first, number)
+        if damaged:
+            again.add(number)
+        if number in again:
+            whole.update({one.req_guid: one.id for one in rows})
+        bad += damaged
+        yield from rows
+    for state in others:
+        for number in again:
+            for one in _rows(state, number)[0]:
+                if one.req_guid not in whole:
+                    whole[one.req_guid] = one.id
+                    yield one
+    ids = set(whole.values())
+    yield from (one for one in bad if one is None or one.id not in ids)
 
 
-def _rows(pages: Pages, page: bytes) -> Iterator[Found | None]:
+def _rows(pages: State, number: int) -> tuple[list[Found], list[Found | None]]:
+    """Return the rows in a page, and those that are damaged."""
+    rows: list[Found] = []
+    damaged: list[Found | None] = []
+    page = pages[number]
+    if page[0] != _LEAF or pages.is_free(number):
+        return rows, damaged
     (count,) = struct.unpack_from(">H", page, 3)
     for at in range(8, min(8 + 2 * count, PAGE - 1), 2):
         (cell,) = struct.unpack_from(">H", page, at)
@@ -32,14 +59,19 @@ def _rows(pages: Pages, page: bytes) -> Iterator[Found | None]:
             id, payload = _cell(pages, page, cell)
             values = _values(payload)
         except _Broken:
-            yield None
+            damaged.append(None)
             continue
         if len(values) == _COLUMNS:
             _, *middle, events, size, frames = values
-            yield found(events, size, id, *middle, frames)
+            one = found(events, size, id, *middle, frames)
+            if one.row is None:
+                damaged.append(one)
+            else:
+                rows.append(one)
+    return rows, damaged
 
 
-def _cell(pages: Pages, page: bytes, at: int) -> tuple[int, bytes]:
+def _cell(pages: State, page: bytes, at: int) -> tuple[int, bytes]:
     """Return a row's id and its record, the rest of which may be in pages of its own."""
     size, at = _varint(page, at)
     id, at = _varint(page, at)
@@ -50,7 +82,7 @@ def _cell(pages: Pages, page: bytes, at: int) -> tuple[int, bytes]:
     left = size - here
     following = struct.unpack_from(">I", page, at + here)[0] if left else 0
     while left > 0:
-        if not 0 < following <= pages.count:
+        if not 0 < following <= pages.last:
             raise ValueError
         more = pages[following]
         (following,) = struct.unpack_from(">I", more)

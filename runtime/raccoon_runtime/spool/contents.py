@@ -13,18 +13,20 @@ from ..wires import WIRES
 from .carve import carve
 from .directory import Directory
 from .pages import Pages
-from .reader import Reader
+from .reader import Reader, is_passing
 from .row import Amount, Found, Row
 
 
 class Contents(NamedTuple):
     """One file. `owner` is the process that uses it, `oldest` when its first batch was sealed, in
-    Unix nanoseconds, `unreadable` how many batches of it nobody can read.
+    Unix nanoseconds, `unreadable` how many batches of it nobody can read; there may be more of them
+    if it is `damaged`.
     """
 
     path: Path
     owner: str | None
     damaged: bool
+    set_aside: bool
     amount: Amount
     types: Counter[str]
     oldest: int | None
@@ -47,29 +49,35 @@ def survey(directory: Directory) -> list[Contents]:
     return [*sound, *(_contents(path, None, True) for path in directory.damaged())]
 
 
-def _contents(path: Path, owner: str | None, damaged: bool) -> Contents:
+def _contents(path: Path, owner: str | None, set_aside: bool) -> Contents:
     amount, types, unreadable = Amount(), Counter[str](), 0
     oldest: int | None = None
-    for one in batches(path):
+    damaged, found = batches(path, owner)
+    for one in found:
         if one is None or one.row is None:
             unreadable += 1
             continue
         amount = amount.plus(one.row.amount)
         types.update(event.type for event in events(one.row, owner))
         oldest = min(oldest or one.row.sent_time, one.row.sent_time)
-    return Contents(path, owner, damaged, amount, types, oldest, unreadable)
+    damaged |= set_aside
+    return Contents(path, owner, damaged, set_aside, amount, types, oldest, unreadable)
 
 
-def batches(path: Path) -> Iterator[Found | None]:
-    """Give the batches in a file, a damaged one's as far as they can be read: None, or without a
-    row, is each that cannot.
+def batches(path: Path, owner: str | None) -> tuple[bool, list[Found | None]]:
+    """Return whether a file is damaged, and the batches in it as far as they can be read: None, or
+    without a row, is each that cannot.
     """
-    try:
-        found = _rows(path)
-    except sqlite3.DatabaseError:
+    # The log of one that is in use may change while it is read.
+    if owner is None:
         with contextlib.closing(Pages(path)) as pages:
-            found = list(carve(pages))
-    yield from found
+            if pages.log_is_damaged:
+                return True, list(carve(pages))
+    try:
+        return False, _rows(path)
+    except sqlite3.DatabaseError as error:
+        with contextlib.closing(Pages(path)) as pages:
+            return not is_passing(error), list(carve(pages))
 
 
 def _rows(path: Path) -> list[Found | None]:

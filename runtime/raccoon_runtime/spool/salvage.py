@@ -18,7 +18,7 @@ from .pages import Pages
 from .reader import is_passing
 from .reserve import Reserve
 from .sources import Moved, Orphan, Source, UnreadableError, Wreck
-from .store import Store
+from .store import Store, check_version
 
 
 class Adoption:
@@ -112,6 +112,11 @@ def sound_store(path: Path) -> Store | None:
     SpoolError when it is another version's; sqlite3.Error or OSError when the disk does not do its
     part.
     """
+    # Before SQLite, which would cut the log off where it is damaged.
+    with contextlib.closing(Pages(path)) as pages:
+        if pages.log_is_damaged:
+            check_version(path, pages.version)
+            return None
     try:
         store = Store(path)
     except sqlite3.Error as error:

@@ -58,6 +58,12 @@ _SPARE = 4096
 """How many free pages a file keeps."""
 
 
+def check_version(path: Path, version: int) -> None:
+    """SpoolError when it is another one than ours."""
+    if version not in (0, VERSION):
+        raise SpoolError(f"{path} is of version {version}; this runtime reads {VERSION}")
+
+
 class Store(Reader):
     """The rows of one file that is ours alone; it is made if it is not there.
 
@@ -77,8 +83,7 @@ class Store(Reader):
 
     def _prepare(self) -> None:
         version = self.version()
-        if version not in (0, VERSION):
-            raise SpoolError(f"{self.path} is of version {version}; this runtime reads {VERSION}")
+        check_version(self.path, version)
         for setting in _SETTINGS if version else _NEW + _SETTINGS:
             self._db.execute(f"PRAGMA {setting}").fetchall()
         if version == 0:
