@@ -126,7 +126,7 @@ class Batch:
 
     def seal(self) -> None:
         """Let nothing more be added."""
-        self.sent_time = time.time_ns()
+        self.sent_time = max(time.time_ns(), 0)  # a clock that is not set yet may be before 1970
 
     def body(self) -> bytes:
         """Return the request's bytes, the same each time; kept only while it is under way."""
