@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..envelope import Ack
-from ..errors import AnswerError, IdentityTakenError, PublishError, SendError, TooLargeError
+from ..errors import AnswerError, PublishError, SendError, TooLargeError
 from ..retry import Retry
 from ..telemetry import Tracing
 from ..transports.base import Transport

@@ -88,7 +88,7 @@ class Failed:
 
 
 def _is_torn(path: Path) -> bool:
-    """Whether its last line was not written to the end: the disk was full, or the process killed."""
+    """Whether its last line was not written to the end, on a full disk say."""
     if not path.is_file() or not path.stat().st_size:
         return False
     with open(path, "rb") as file:
