@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
 import logging
 import sys
 import threading
@@ -33,7 +34,8 @@ class LoopThread:
         logger: logging.Logger,
     ) -> None:
         self.generation = process.generation()
-        self._loop = asyncio.new_event_loop()
+        # A loop keeps the context in which it is made.
+        self._loop = contextvars.Context().run(asyncio.new_event_loop)
         self._finally = finally_
         self._log = logger
         self._waiting: set[concurrent.futures.Future[Any]] = set()

@@ -40,6 +40,8 @@ class SyncClient(BaseClient[Ack]):
     def __init__(self, transport: Transport, /, **options: Unpack[ClientKeywords]) -> None:
         super().__init__(transport, **options)
         self._thread: LoopThread | None = None
+        self._lives = False
+        """Whether the delivery is at work in that thread."""
 
     def __enter__(self) -> Self:
         if self._closed:
@@ -190,20 +192,24 @@ class SyncClient(BaseClient[Ack]):
     def _started(self) -> Delivery:
         """Return the delivery, with a thread that it lives in."""
         delivery = self._living()
-        if self._thread is None and not self._closed:
+        if not self._lives and not self._closed:
             with process.lock():
-                if self._thread is None and not self._closed:
-                    # Here, so that an interrupt of the wait leaves a thread that is known.
-                    thread = self._thread = _begin(delivery)
-                    try:
-                        thread.begin()
-                    except BaseException:
-                        if thread.failed:
-                            self._thread = None
-                        raise
-                    if self._closed:  # by a signal's handler, in the middle of it
-                        self._let_go()
+                if not self._lives and not self._closed:
+                    self._begin(delivery)
         return delivery
+
+    def _begin(self, delivery: Delivery) -> None:
+        # An interrupt of the wait leaves a thread that is known, to be waited for by the next call.
+        thread = self._thread = self._thread or _begin(delivery)
+        try:
+            thread.begin()
+        except BaseException:
+            if thread.failed:
+                self._thread = None
+            raise
+        self._lives = True
+        if self._closed:  # by a signal's handler, in the middle of it
+            self._let_go()
 
     def _waited_for(self) -> Delivery:
         """Return the delivery, for a call that waits for it: so not from its own thread."""
@@ -212,7 +218,7 @@ class SyncClient(BaseClient[Ack]):
         return delivery
 
     def _start_anew(self) -> None:
-        self._thread = None
+        self._thread, self._lives = None, False
         super()._start_anew()
 
     def _let_go(self) -> None:

@@ -100,3 +100,31 @@ async def live(seed: int) -> None:
 @pytest.mark.parametrize("first", range(0, 1000, 100))
 async def test_nothing_waits_for_ever(first: int) -> None:
     await asyncio.gather(*(live(seed) for seed in range(first, first + 100)))
+
+
+async def test_dividing_for_the_size_costs_no_retry() -> None:
+    """Each part has all of its budget before it, and all of its retries."""
+
+    class Small(NullTransport):
+        """Takes one event at a time, and that at the second try."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: set[str] = set()
+
+        async def send(self, req_guid: str, body: bytes) -> Ack:
+            """Refuse it as too large, or for the first time; or return an ack."""
+            if body.count(b"numbered") > 1:
+                await asyncio.sleep(0.1)
+                raise TooLargeError("x", req_guid=req_guid)
+            if req_guid not in self.seen:
+                self.seen.add(req_guid)
+                raise UnavailableError("x", req_guid=req_guid)
+            return await super().send(req_guid, body)
+
+    async with AsyncClient(
+        Small(), serializer="json", retry_wait=0.001, retry_count=1, retry_budget=0.09
+    ) as client:
+        futures = [client.submit_nowait(Event("numbered", {"n": n})) for n in range(8)]
+        for future in futures:
+            assert (await future).attempts == 2

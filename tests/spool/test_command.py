@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from raccoon_runtime.collector import Collector, Delay, HttpStatus
+from raccoon_runtime.spool.contents import batches
 from raccoon_runtime.spool.directory import DAMAGED, Directory
 
 from generated import AsyncEventClient
@@ -133,6 +134,14 @@ async def test_a_log_that_is_damaged_is_told_of_before_anybody_takes_it(
     assert len(output.splitlines()) == 100
     assert errors == "raccoon-spool: a.spool is damaged\n"
     assert contents(directory) == before
+
+
+async def test_a_file_that_a_client_removes_meanwhile_is_none(directory: Path) -> None:
+    await left_behind(directory, 1)
+    (path,) = Directory(directory).files()
+    path.unlink()
+    for owner in (None, "a process"):
+        assert batches(path, owner) == (False, [])
 
 
 async def test_replay_delivers_and_removes(collector: Collector, directory: Path) -> None:

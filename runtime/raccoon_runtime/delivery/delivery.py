@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from .. import process, telemetry
+from .. import process, tasks, telemetry
 from ..deadline import deadline
 from ..envelope import Ack
 from ..errors import DroppedError, SendError, SendTimeoutError, UndeliveredError
@@ -301,7 +301,8 @@ class Delivery:
 
     def _begin_close(self, timeout: float) -> asyncio.Task[None]:
         if self._closing is None:
-            self._closing = self.handle.loop.create_task(self._close(timeout), name="raccoon-close")
+            loop = self.handle.loop
+            self._closing = tasks.start(self._close(timeout), loop, "raccoon-close", lambda _: None)
         return self._closing
 
     @property

@@ -197,8 +197,12 @@ class Dispatcher:
         self._answered()
 
     def _failed(self, batch: Batch, error: SendError) -> None:
-        now = time.monotonic()
         batch.unanswered = False
+        if isinstance(error, TooLargeError) and batch.count > 1:  # no failure of its events
+            self._answered()
+            self._go_on(*self._split(batch, *batch.halves()))
+            return
+        now = time.monotonic()
         batch.failures += 1
         if batch.first_failure is None:
             batch.first_failure = now
@@ -210,19 +214,12 @@ class Dispatcher:
         if isinstance(error, PublishError):
             self._refused(batch, error, now)
         elif not self._is_outage(batch, error):
-            self._refuse(batch, error)
+            self._answered()
+            self._give_up(batch, error)
         elif self._suspects.is_own_doing(batch, error):
             self._set_apart(batch, error, now)
         else:
             self._hold(batch, error, now)
-
-    def _refuse(self, batch: Batch, error: SendError) -> None:
-        self._answered()
-        if isinstance(error, TooLargeError) and batch.count > 1:
-            batch.failures -= 1
-            self._go_on(*self._split(batch, *batch.halves()))
-        else:
-            self._give_up(batch, error)
 
     def _is_outage(self, batch: Batch, error: SendError) -> bool:
         # A set-up that has worked before is right; so what refuses it will pass. And what another

@@ -6,6 +6,7 @@ One of these is made for each event, so it is slim: a batch and an index in it.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import math
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -143,7 +144,7 @@ class AckFuture(BaseAckFuture):
         exception in it goes to the loop's exception handler. Where there is no loop, a thread calls
         it.
         """
-        call = partial(callback, self)
+        call = partial(contextvars.copy_context().run, callback, self)
 
         def tell() -> None:
             if not self._handle.call(call):

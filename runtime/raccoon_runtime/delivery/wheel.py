@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import defaultdict
 
 TICK = 0.1
@@ -18,6 +19,7 @@ class Wheel:
     def __init__(self) -> None:
         self._ticks: defaultdict[int, set[asyncio.Future[bool]]] = defaultdict(set)
         self._turning = False
+        self._context = contextvars.Context()  # for it goes on longer than who sets it off
 
     def put(
         self, waiter: asyncio.Future[bool], seconds: float, loop: asyncio.AbstractEventLoop
@@ -27,7 +29,7 @@ class Wheel:
         tick.add(waiter)
         if not self._turning:
             self._turning = True
-            loop.call_later(TICK, self._turn, loop)
+            loop.call_later(TICK, self._turn, loop, context=self._context)
         return tick
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -41,4 +43,4 @@ class Wheel:
             del self._ticks[number]
         self._turning = bool(self._ticks)
         if self._turning:
-            loop.call_later(TICK, self._turn, loop)
+            loop.call_later(TICK, self._turn, loop, context=self._context)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol
 
+from .. import tasks
 from .batch import Batch
 from .handle import LoopHandle
 
@@ -50,9 +51,8 @@ class Window:
                 waiter.set_result(None)
                 return
         if len(self._workers) < self._size and not self._closing:
-            worker = self._handle.loop.create_task(self._work(), name="raccoon-delivery")
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            loop, done = self._handle.loop, self._workers.discard
+            self._workers.add(tasks.start(self._work(), loop, "raccoon-delivery", done))
 
     def wake_all(self) -> None:
         """Let every slot look."""

@@ -68,16 +68,25 @@ def batches(path: Path, owner: str | None) -> tuple[bool, list[Found | None]]:
     """Return whether a file is damaged, and the batches in it as far as they can be read: None, or
     without a row, is each that cannot.
     """
-    # The log of one that is in use may change while it is read.
-    if owner is None:
-        with contextlib.closing(Pages(path)) as pages:
-            if pages.log_is_damaged:
-                return True, list(carve(pages))
     try:
+        # The log of one that is in use may change while it is read.
+        if owner is None:
+            with contextlib.closing(Pages(path)) as pages:
+                if pages.log_is_damaged:
+                    return True, list(carve(pages))
         return False, _rows(path)
     except sqlite3.DatabaseError as error:
+        return _carved(path, not is_passing(error))
+    except FileNotFoundError:  # a client removed it just now, for it was empty
+        return False, []
+
+
+def _carved(path: Path, damaged: bool) -> tuple[bool, list[Found | None]]:
+    try:
         with contextlib.closing(Pages(path)) as pages:
-            return not is_passing(error), list(carve(pages))
+            return damaged, list(carve(pages))
+    except FileNotFoundError:
+        return False, []
 
 
 def _rows(path: Path) -> list[Found | None]:

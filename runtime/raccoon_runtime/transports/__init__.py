@@ -34,10 +34,6 @@ def transport_for(
     if isinstance(urls, str):
         urls = addresses_in(urls)
     if isinstance(urls, str) or not isinstance(cast(object, urls), Sequence):
-        if spread:
-            raise ConfigError(
-                "there is one address; a list of them can be spread", argument="spread"
-            )
         return make_transport(urls, **options)
     logger = options.get("logger", LOGGER)
     transports = [make_transport(url, **options) for url in urls]

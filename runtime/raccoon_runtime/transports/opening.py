@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from .. import tasks
 from ..errors import ConnectError, SendError
 
 T = TypeVar("T")
@@ -30,8 +31,7 @@ class Opening(Generic[T]):
         task = self._task
         if task is None:
             loop = asyncio.get_running_loop()
-            task = self._task = loop.create_task(self._open(), name="raccoon-connect")
-            task.add_done_callback(self._done)
+            task = self._task = tasks.start(self._open(), loop, "raccoon-connect", self._done)
         await asyncio.wait([task])
         if task.cancelled():
             raise ConnectError("closed meanwhile", req_guid=req_guid)
