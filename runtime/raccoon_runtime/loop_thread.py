@@ -18,6 +18,7 @@ from .errors import UsageError
 T = TypeVar("T")
 
 _ENDING = 5.0  # seconds for a thread that failed at the start
+_ENDINGS = 1000  # how many tasks may end the loop with what they raise, at its end
 
 
 class LoopThread:
@@ -135,8 +136,11 @@ class LoopThread:
             self._end()
 
     def _end(self) -> None:
-        with contextlib.suppress(BaseException):  # what a task raises that is cancelled
-            self._loop.run_until_complete(self._end_tasks())
+        for _ in range(_ENDINGS):
+            with contextlib.suppress(BaseException):  # what a task raises that is cancelled
+                self._loop.run_until_complete(self._end_tasks())
+            if self._ending:
+                break
         try:
             self._finally()
         finally:

@@ -230,7 +230,7 @@ class Tracing:
                 self._tracer.start_as_current_span(
                     "send raccoon",
                     kind=self._trace.SpanKind.PRODUCER,
-                    links=[self._trace.Link(context) for context in batch.links.values()],
+                    links=[self._trace.Link(context) for context in _spans(batch)],
                     attributes={
                         "messaging.system": "raccoon",
                         "messaging.operation.name": "send",
@@ -251,6 +251,12 @@ class Tracing:
             return None
         stack.callback(_carried.reset, _carried.set(headers))
         return span
+
+
+def _spans(batch: Batch) -> Iterable[Any]:
+    """Return the contexts of the spans in which its events were accepted, each once."""
+    links = batch.links
+    return {context.span_id: context for _, context in links if context is not None}.values()
 
 
 def _server(address: str) -> Mapping[str, str | int]:

@@ -33,8 +33,11 @@ def begin_as_it_ends() -> concurrent.futures.Future[bool]:
         await anext(iterator)
         return iterator
 
-    assert result_of(thread.begin_last(leave_open), 20) is not None
+    iterator = result_of(
+        thread.begin_last(leave_open), 20
+    )  # which would be closed if it were let go
     thread.join(20)
+    assert iterator is not None
     return late[0]
 
 

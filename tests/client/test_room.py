@@ -210,6 +210,49 @@ async def test_drop_oldest_drops_no_more_than_it_must(
     await client.close()
 
 
+async def test_what_lingers_gathers_while_the_oldest_are_dropped(
+    connect: Connect, collector: Collector
+) -> None:
+    """A queue that stays full fills its batches all the same."""
+    blocked(collector)
+    client = connect(
+        queue_events=101, overflow="drop_oldest", in_flight=1, batch_events=20, linger=0.05
+    )
+    first = client.submit_nowait(page(0))
+    await until(lambda: client.stats().in_flight)
+    for number in range(1, 1001):
+        client.submit_nowait(page(number))
+    assert client.stats().pending == 101
+    collector.faults.clear()
+    collector.sever()
+    await client.flush()
+    assert first.done()
+    assert client.stats().requests < 20
+    await client.close()
+
+
+async def test_an_event_that_cannot_fit_drops_nothing_but_itself(
+    connect: Connect, collector: Collector
+) -> None:
+    blocked(collector)
+    client = connect(
+        queue_bytes=10_000, overflow="drop_oldest", in_flight=1, batch_events=1, batch_bytes=20_000
+    )
+    client.submit_nowait(PageEvent(event_name="x" * 500))
+    await until(lambda: client.stats().in_flight)
+    for number in range(20):
+        client.submit_nowait(page(number))
+    large = client.submit_nowait(PageEvent(event_name="x" * 9_800))
+    assert isinstance(large.outcome(), DroppedError)
+    stats = client.stats()
+    assert (stats.pending, stats.failed) == (21, 1)
+    # One that fits when others go makes them go.
+    fitting = client.submit_nowait(PageEvent(event_name="x" * 9_000))
+    assert not fitting.done()
+    assert client.stats().failed > 10
+    await client.close(timeout=0)
+
+
 async def test_dropped_events_of_a_list(connect: Connect, collector: Collector) -> None:
     blocked(collector)
     client = connect(queue_events=2, overflow="drop_newest", batch_events=1)

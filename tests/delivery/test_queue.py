@@ -254,3 +254,16 @@ THOROUGH = settings(max_examples=150, stateful_step_count=40, deadline=None)
 QueueAgainstModel.TestCase.settings = LingeringQueueAgainstModel.TestCase.settings = THOROUGH
 TestQueue = QueueAgainstModel.TestCase
 TestLingeringQueue = LingeringQueueAgainstModel.TestCase
+
+
+def test_a_part_keeps_the_links_of_its_own_events() -> None:
+    one, other = object(), object()
+    batch = Batch(PROTO_WIRE)
+    for context in (None, one, one, other, None, one):
+        batch.link(batch.add(b"x", 1), context)
+    assert len(batch.links) == 4  # told when it changes, not for each event
+    assert batch.contexts() == [None, one, one, other, None, one]
+    first, second, third = batch.split([0, 4], [5, 3], [1, 2])
+    assert first.contexts() == [None, None]
+    assert second.contexts() == [one, other]
+    assert third.contexts() == [one, one]

@@ -223,6 +223,28 @@ def test_a_second_interrupt_does_not_wait(start: Run) -> None:
     assert "before 200 events were acknowledged" in ended.stderr
 
 
+def test_what_ends_the_loop_again_and_again_leaves_nothing_behind(
+    start: Run, collector: Collector
+) -> None:
+    """The function that makes the headers raises SystemExit for each that asks."""
+    program = """
+def headers():
+    raise SystemExit(3)
+client = EventClient.connect(headers=headers, batch_events=1)
+for number in range(50):
+    try:
+        client.submit_nowait(page(number))
+    except Exception:
+        break
+time.sleep(0.3)
+client.close(1)
+gc.collect()
+"""
+    ended = start(program, "-W", "error").finish()
+    assert "never awaited" not in ended.stderr
+    assert "was destroyed" not in ended.stderr
+
+
 def test_a_first_call_that_is_interrupted_leaves_a_client_that_works(
     start: Run, collector: Collector
 ) -> None:

@@ -314,3 +314,11 @@ async def test_what_is_wrong_is_said(arguments: tuple[str, ...], told: str, tmp_
 async def test_help_names_the_commands() -> None:
     output, _ = await run("--help")
     assert all(word in output for word in ("list", "export", "replay", "Exit codes"))
+
+
+async def test_a_timeout_that_is_no_time(directory: Path) -> None:
+    await left_behind(directory, 1)
+    for given in ("nan", "soon"):
+        _, errors = await run("replay", directory, "--url", "null://", "--timeout", given, code=2)
+        assert f"{given!r} is no number of seconds" in errors
+        assert "Traceback" not in errors

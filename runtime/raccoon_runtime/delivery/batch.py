@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..envelope import Ack
@@ -78,8 +78,8 @@ class Batch:
         self.unanswered = False
         """Whether it is on its way and may have arrived."""
         self.possible_duplicate = False
-        self.links: Mapping[int, Any] = {}
-        """The contexts of the spans in which its events were accepted, by their ids."""
+        self.links: list[tuple[int, Any]] = []
+        """The contexts of the spans in which its events were accepted: from which index on."""
         # What `suspects` and `broker` remember of it.
         self.delivered = 0
         self.suspicions = 0
@@ -119,10 +119,18 @@ class Batch:
         self.frames.extend(frames)
         return first
 
-    def link(self, context: Any) -> None:
-        """Note the context of a span in which one of its events is accepted."""
-        if context.span_id not in self.links:
-            self.links = {**self.links, context.span_id: context}
+    def link(self, index: int, context: Any) -> None:
+        """Note the context of the span in which events from this index on are accepted, or None."""
+        before = self.links[-1][1] if self.links else None
+        if context is not before:
+            self.links.append((index, context))
+
+    def contexts(self) -> list[Any]:
+        """Return the context of each event's span, or None."""
+        found: list[Any] = [None] * self.count
+        for index, context in self.links:
+            found[index:] = [context] * (self.count - index)
+        return found
 
     def seal(self) -> None:
         """Let nothing more be added."""
@@ -166,6 +174,10 @@ class Batch:
         part.size = sum(map(len, part.frames))
         for name in _PAST:
             setattr(part, name, getattr(self, name))
+        if self.links:
+            contexts = self.contexts()
+            for i, index in enumerate(group):
+                part.link(i, contexts[index])
         part.seal()
         return part
 
@@ -197,7 +209,6 @@ _PAST = (
     "first_failure",
     "kept",
     "last_error",
-    "links",
     "out",
     "possible_duplicate",
     "refusals",

@@ -159,7 +159,7 @@ class Delivery:
 
     def _dropped(self, frame: bytes) -> Place:
         """Make room as the policy says, or drop the event itself."""
-        if self._options.overflow == "drop_oldest":
+        if self._options.overflow == "drop_oldest" and self._queue.may_fit(len(frame)):
             while (found := self._queue.drop_oldest()) is not None:
                 whole, parts = found
                 if whole is not parts[0]:
@@ -459,4 +459,5 @@ def _bounds(transport: Transport, options: ClientOptions) -> Bounds:
         batch_events=options.batch_events,
         batch_bytes=transport.batch_bytes if options.batch_bytes is None else options.batch_bytes,
         linger=options.linger,
+        yields=options.overflow == "drop_oldest",
     )

@@ -17,12 +17,14 @@ from .handle import LoopHandle
 
 Place = tuple[Batch, int]
 """Where an event is: a batch, and an index in it."""
+_LARGE = 16
+"""What part of the room an event has to be to be asked about: what is smaller soon fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """How much may be pending in all and in one batch; how long a batch waits for company, in
-    seconds.
+    seconds; and whether, when all is full, the oldest give way.
     """
 
     events: int
@@ -30,6 +32,7 @@ class Bounds:
     batch_events: int
     batch_bytes: int
     linger: float = 0.0
+    yields: bool = False
 
 
 class Counts(NamedTuple):
@@ -98,15 +101,15 @@ class Queue:
             if self._closed:
                 raise ClosedError("the client is closed")
             if self._rooms or not self._fits(size):
-                place, wake = None, self._end_linger()
+                place, wake = None, self._no_company()
             else:
                 batch, wake = self._gathering, not self._signalled
                 if batch is None or self._is_full(batch, size):
                     wake |= batch is not None
                     batch = self._open()
                 place = batch, batch.add(frame, size)
-                if context is not None:
-                    batch.link(context)
+                if context is not None or batch.links:
+                    batch.link(place[1], context)
                 self._accepted += 1
                 self._events += 1
                 self._bytes += size
@@ -153,13 +156,13 @@ class Queue:
             fitting = self._fitting(batch, sizes)
             first = batch.count
             if not fitting:
-                wake = self._end_linger()
+                wake = self._no_company()
             else:
                 if not batch.count:
                     self._enter(batch)
                 batch.add_all(some[:fitting], sum(sizes[:fitting]))
-                if context is not None:
-                    batch.link(context)
+                if context is not None or batch.links:
+                    batch.link(first, context)
                 self._accepted += fitting
                 self._events += fitting
                 self._bytes += sum(sizes[:fitting])
@@ -196,8 +199,12 @@ class Queue:
 
     def _lingers_in_vain(self, batch: Batch) -> bool:
         """End the linger of the youngest batch if there is no room for company; whether it did."""
-        full = self._is_full(batch, 0) or not self._fits(1)
-        return full and self._end_linger()
+        if self._is_full(batch, 0):
+            return self._end_linger()
+        return not self._fits(1) and self._no_company()
+
+    def _no_company(self) -> bool:
+        return not self._bounds.yields and self._end_linger()
 
     def _end_linger(self) -> bool:
         if not self._bounds.linger or self._gathering is None:
@@ -244,6 +251,17 @@ class Queue:
             # Now, for whoever closes the client settles all that is there.
             del self._live[parts[0]]
             return batch, parts
+
+    def may_fit(self, size: int) -> bool:
+        """Whether there can be room for so many bytes when all that waits is dropped."""
+        most = self._bounds.bytes
+        if size < most // _LARGE:
+            return True
+        with self._lock:
+            waiting = self._to_drop()
+            under_way = self._events - sum(batch.count for batch in waiting)
+            taken = self._bytes - sum(batch.size for batch in waiting)
+        return not under_way or taken + size <= most
 
     def _to_drop(self) -> deque[Batch]:
         return self._batches

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import version
 from ..errors import ConfigError, RaccoonError, SendTimeoutError
+from ..seconds import seconds
 from .contents import Contents, Kept, batches, events, survey
 from .directory import Directory
 from .replay import Failed, Replaying, described
@@ -94,11 +95,18 @@ def _sending(command: argparse.ArgumentParser) -> None:
     add("--wire", choices=("proto", "json"), default="proto", help="(default: %(default)s)")
     add(
         "--timeout",
-        type=float,
+        type=_seconds,
         default=600.0,
         metavar="SECONDS",
         help="how long to go on trying (default: %(default)g)",
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return seconds(float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
 
 
 def _directory(path: str) -> Directory:
