@@ -9,14 +9,20 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from codec_events import Event, events, make_packages, packages
-from footprint import costs
+from codec_events import (
+    MESSAGES,
+    Event,
+    events,
+    make_betterproto2,
+    make_packages,
+    packages,
+)
+from footprint import costs, kept
 from google.protobuf import json_format
 from paired import Pair, paired
 from peers import ENVELOPE
@@ -34,10 +40,10 @@ from raccoon_runtime.codec import of
 import google.protobuf.internal.builder, google.protobuf.timestamp_pb2
 given = values()
 if sys.argv[2] == "ours":
-    from bench_events.bench.v1 import {name}, OrderEvent, Status
+    from bench_events.bench.v1 import {name}, OrderEvent
+    started = time.thread_time()
     if "items" in given:
         given["items"] = [OrderEvent.Item(**item) for item in given["items"]]
-    started = time.thread_time()
     of({name}).encode_fields(given)
 else:
     started = time.thread_time()
@@ -174,25 +180,16 @@ def first_use(rounds: int) -> None:
             print(f"  {name:41} {median(taken['ours']):9.2f} {median(taken['upb']):9.2f}")
 
 
-def retained(each: list[Event]) -> None:
-    """Print how many bytes a message keeps."""
-    print("\n  bytes that a message keeps")
-    for event in each:
-        ours = _kept(event.build_ours)
-        # upb's arenas are no memory of Python's.
-        theirs = event.build_theirs().ByteSize()
-        print(f"  {event.title:41} {ours:9.0f}   on the wire {theirs}")
-
-
-def _kept(make: Callable[[], Any], count: int = 500) -> float:
-    make()
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        held = [make() for _ in range(count)]
-        return (tracemalloc.get_traced_memory()[0] - before) / len(held)
-    finally:
-        tracemalloc.stop()
+def retained() -> None:
+    """Print how many bytes an event takes while it is kept."""
+    print("\n  bytes that an event retains, its values included")
+    print(f"  {'':20} {'ours':>18} {'upb':>18} {'betterproto2':>18}")
+    with tempfile.TemporaryDirectory(prefix="raccoon-bench-") as folder:
+        make_packages(Path(folder))
+        make_betterproto2(Path(folder))
+        for kind in MESSAGES:
+            found = kept(Path(folder), kind)
+            print(f"  {kind:20} " + " ".join(f"{found[side]:>18,.0f}" for side in found))
 
 
 def footprints() -> None:
@@ -217,9 +214,8 @@ def main() -> int:
         wanted = [*rows(each), *envelope_rows(_envelope(), bytes(each[0].build_ours()))]
         wanted = [row for row in wanted if options.only in f"{row[0]} {row[1]}"]
         missed = sum(not show(row, options.rounds) for row in wanted)
-        if not options.only:
-            retained(each)
     if not options.only:
+        retained()
         first_use(7)
         footprints()
     print(f"\n  {len(wanted)} rows, {missed} missed")

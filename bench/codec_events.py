@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +49,19 @@ def make_packages(folder: Path) -> None:
     subprocess.run([*protoc, "codec.proto"], cwd=folder, check=True)
     generate = [sys.executable, "-m", "raccoon_codegen", "codec.proto", "-o", "bench_events"]
     subprocess.run([*generate, "--quiet"], cwd=folder, check=True)
+
+
+def make_betterproto2(folder: Path) -> None:
+    """Beside them `betterproto2_events`, by betterproto2's compiler."""
+    scripts = sysconfig.get_path("scripts")
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    out = folder / "betterproto2_events"
+    out.mkdir()
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", f"--python_betterproto2_out={out}"]
+    # It names each file that it writes.
+    subprocess.run(
+        [*command, "codec.proto"], cwd=folder, env=environment, check=True, stderr=subprocess.PIPE
+    )
 
 
 def page_values() -> Values:
@@ -96,6 +111,15 @@ def metrics_values() -> Values:
 def wide_values() -> Values:
     # Keywords in source code are interned; a call with others is several times slower.
     return {sys.intern(f"column_{n}"): f"value of column {n}" for n in range(1, WIDE + 1)}
+
+
+MESSAGES: dict[str, tuple[str, Callable[[], Values]]] = {
+    "3 fields": ("PageEvent", page_values),
+    "18 fields": ("OrderEvent", order_values),
+    "maps": ("MetricsEvent", metrics_values),
+    "100 strings": ("WideEvent", wide_values),
+}
+"""The class and the values of each."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What messages cost besides time: lines to read, time to import, memory to keep.
 
 The same schema three times: ours, google's (upb) and betterproto2's. Each import is timed in a
-process of its own that has loaded the library before, and fetches every class.
+process of its own that has loaded the library before, and fetches every class. What an event
+retains is what a process of its own grows by (Linux only): upb's arenas are no memory of Python's.
 """
 
 from __future__ import annotations
@@ -44,6 +45,31 @@ for name in names:
     getattr(package, name)
 print(time.thread_time() - started)
 """
+
+KEEP = """\
+import gc, pickle, sys
+from pathlib import Path
+from resource import getpagesize
+sys.path.insert(0, sys.argv[1])
+from codec_events import MESSAGES
+import {module} as package
+name, values = MESSAGES[sys.argv[2]]
+make, item = getattr(package, name), {item}
+given = pickle.dumps(values())
+def fresh():
+    values = pickle.loads(given)
+    if item and "items" in values:
+        values["items"] = [item(**each) for each in values["items"]]
+    return make(**values)
+def resident():
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize()
+held = [fresh() for _ in range({count})]
+before = resident()
+held += [fresh() for _ in range({count})]
+print((resident() - before) / {count} - 8)
+"""
+KEPT = 10_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +121,9 @@ def costs(folder: Path, messages: int, rounds: int) -> dict[str, Cost]:
         roots[name] = folder / peer.package.partition(".")[0]
         if name != "ours":
             roots[name].mkdir()
-        subprocess.run(peer.command, cwd=folder, env=environment, check=True)
+        command = peer.command
+        # One of them names each file that it writes.
+        subprocess.run(command, cwd=folder, env=environment, check=True, stderr=subprocess.PIPE)
     taken: dict[str, list[float]] = {name: [] for name in PEERS}
     for _ in range(rounds):
         for name, peer in PEERS.items():
@@ -112,3 +140,24 @@ def _import(peer: Peer, folder: Path, messages: int) -> float:
 
 def _lines(root: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in root.rglob("*.py"))
+
+
+SIDES = {
+    "ours": ("bench_events.bench.v1", "package.OrderEvent.Item"),
+    "upb": ("codec_pb2", "None"),
+    "betterproto2": ("betterproto2_events.bench.v1", "package.OrderEventItem"),
+}
+"""Their modules of codec_events, and the class of a nested item where a dict will not do."""
+
+
+def kept(folder: Path, kind: str) -> dict[str, float]:
+    """The bytes that an event of this kind retains, with values that are its own, for each side."""
+    return {side: _kept(folder, kind, *told) for side, told in SIDES.items()}
+
+
+def _kept(folder: Path, kind: str, module: str, item: str) -> float:
+    code = KEEP.format(module=module, item=item, count=KEPT)
+    command = [sys.executable, "-c", code, str(folder), kind]
+    here = Path(__file__).parent
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=here)
+    return float(done.stdout)
