@@ -124,11 +124,14 @@ class HeaderSource:
             made = _call(make)
             if inspect.isawaitable(made):
                 made = await _outcome(asyncio.ensure_future(made), self._patience)
-            return checked(made)
         except HeadersError:
             raise
         except Exception as error:
             raise HeadersError(type(error).__name__) from error
+        try:
+            return checked(made)
+        except ConfigError as error:
+            raise HeadersError(str(error)) from error
 
 
 def _call(make: Callable[[], Any]) -> Any:
@@ -146,7 +149,8 @@ async def _outcome(made: asyncio.Future[Any], patience: float) -> Any:
     try:
         await asyncio.wait([made], timeout=patience)
         if not made.done():
-            raise asyncio.TimeoutError
+            late = f"connect_timeout= passed ({patience:g} s)"
+            raise HeadersError(late) from asyncio.TimeoutError()
     finally:
         if not made.done():
             made.add_done_callback(lambda _: made.cancelled() or made.exception())

@@ -176,7 +176,9 @@ async def test_a_function_that_takes_too_long(make: Make, url: str) -> None:
         return {}
 
     transport = make(url, headers=headers, connect_timeout=0.1)
-    await fail(transport, HeadersError, persisted="no", retryable=True, outage=True)
+    error = await fail(transport, HeadersError, persisted="no", retryable=True, outage=True)
+    assert error.reason == "connect_timeout= passed (0.1 s)"
+    assert isinstance(error.__cause__, asyncio.TimeoutError)
     assert cancelled.is_set()
 
 
@@ -192,6 +194,7 @@ async def test_a_function_that_fails(make: Make, url: str) -> None:
 async def test_a_function_that_gives_no_headers(make: Make, url: str, made: Any) -> None:
     error = await fail(make(url, headers=lambda: made), HeadersError, persisted="no")
     assert isinstance(error.__cause__, ConfigError)
+    assert error.reason == str(error.__cause__)
 
 
 async def test_cancellation_passes_through_a_function(make: Make, url: str) -> None:

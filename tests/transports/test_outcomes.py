@@ -67,6 +67,7 @@ async def test_the_port_of_another_transport(make: Make, scheme: str, collector:
     else:
         error = await fail(make(url), EndpointError, persisted="no")
     assert "port" in error.remedy
+    assert error.reason == f"no {'HTTP/2' if scheme == 'grpc' else 'HTTP/1.1'} is spoken there"
 
 
 def options(scheme: str, wire: str) -> dict[str, Any]:
@@ -182,6 +183,7 @@ async def test_no_answer_in_time(make: Make, url: str, scheme: str, collector: C
     collector.faults.add(NoAnswer(times=1))
     error = await fail(transport, AckTimeoutError, persisted="possibly", retryable=True)
     assert isinstance(error, TimeoutError)
+    assert error.reason == ("0.3 s" if scheme == "ws" else "ack_timeout= passed")
     await deliver(transport, req_guid=error.req_guid)
     # On a WebSocket the copy would meet an unanswered one; on gRPC nothing answered there.
     assert transport.connections == (1 if scheme == "rest" else 2)

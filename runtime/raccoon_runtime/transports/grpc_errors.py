@@ -107,6 +107,8 @@ def map_error(error: BaseException) -> SendError:
         (ERRORS[base] for base in type(error).__mro__ if base in ERRORS), ConnectionLostError
     )
     told = str(error) if isinstance(error, StreamTerminatedError) else type(error).__name__
+    if kind is AckTimeoutError and not error.args:  # else it is the system's
+        told = "ack_timeout= passed"
     return kind(told, persisted="no" if kind is ConnectError else "possibly")
 
 

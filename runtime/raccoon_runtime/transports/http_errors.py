@@ -72,6 +72,13 @@ for _name in ("UploadAbortedError",):
     if hasattr(aiohttp, _name):
         AIOHTTP_ERRORS[getattr(aiohttp, _name)] = ConnectionLostError
 
+# What is said of these, whose own names or texts say little.
+_WORDS: dict[type[BaseException], str] = {
+    http_exceptions.HttpProcessingError: "no HTTP/1.1 is spoken there",
+    aiohttp.ConnectionTimeoutError: "connect_timeout= passed",
+    asyncio.TimeoutError: "ack_timeout= passed",
+}
+
 # Statuses that mean the same on an upgrade and on a request.
 STATUSES: dict[int, tuple[type[SendError], Literal["no", "possibly"]]] = {
     401: (AuthError, "no"),
@@ -98,7 +105,7 @@ def map_error(error: BaseException, *, connecting: bool = False) -> SendError:
         ConnectionLostError,
     )
     cause = _cause(error)
-    words = type(error).__name__ if cause is None else system_says(cause)
+    words = _words(error, cause)
     status = None
     if isinstance(error, aiohttp.ClientHttpProxyError):
         status, words, connecting = error.status, f"the proxy says {error.message}", True
@@ -109,6 +116,14 @@ def map_error(error: BaseException, *, connecting: bool = False) -> SendError:
     told = kind(words, status=status, persisted="no" if unsent else "possibly")
     told.__cause__ = cause
     return told
+
+
+def _words(error: BaseException, cause: BaseException | None) -> str:
+    if getattr(cause, "errno", None) is None:  # else the system says it
+        for kind, words in _WORDS.items():
+            if isinstance(error, kind) or isinstance(cause, kind):
+                return words
+    return type(error).__name__ if cause is None else system_says(cause)
 
 
 def _cause(error: BaseException | None) -> BaseException | None:
