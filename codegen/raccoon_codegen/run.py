@@ -92,7 +92,7 @@ class _Run:
         from . import build, protoc
 
         count = len(self._sources.files)
-        self._progress(f"reading {count:,} schema{'s' if count > 1 else ''}")
+        self._progress(f"reading {count:,} schema{'' if count == 1 else 's'}")
         descriptors = protoc.compile(self._sources)
         loaded = build.Loaded(self._sources, descriptors)
         package = build.link(loaded, self._config.inputs, self._same(descriptors))

@@ -21,6 +21,7 @@ from .envelope import Ack
 from .errors import ClosedError, QueueFull, UsageError
 from .loop_thread import LoopThread, result_of
 from .options import ClientKeywords
+from .plural import were
 from .seconds import seconds
 from .transports import Transport
 
@@ -273,4 +274,4 @@ def _close_all() -> None:
         thread.join(_STUCK)
         if left:
             told = "%d event%s not delivered when the interpreter ended"
-            delivery.logger.error(told, len(left), " was" if len(left) == 1 else "s were")
+            delivery.logger.error(told, len(left), were(len(left)))

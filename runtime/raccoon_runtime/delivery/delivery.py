@@ -19,6 +19,7 @@ from ..deadline import deadline
 from ..envelope import Ack
 from ..errors import DroppedError, SendError, SendTimeoutError, UndeliveredError
 from ..options import ClientOptions
+from ..plural import were
 from ..transports.base import Transport
 from .acks import AckStream, Streams, SyncAckStream
 from .batch import Batch
@@ -330,8 +331,7 @@ class Delivery:
         self._left += given_up
         if count := len(given_up):
             told = "delivery to %s closed before %d event%s acknowledged"
-            were = " was" if count == 1 else "s were"
-            self.logger.warning(told, self.transport.address, count, were)
+            self.logger.warning(told, self.transport.address, count, were(count))
 
     async def _end_spool(self) -> None:
         if self._spool is not None:
@@ -432,7 +432,7 @@ class Delivery:
         if left:
             self._left += left
             told = "an event loop ended before %d event%s acknowledged; close the client first"
-            self.logger.error(told, len(left), " was" if len(left) == 1 else "s were")
+            self.logger.error(told, len(left), were(len(left)))
         self._end()
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import suppress
 
 from ..errors import SendError
+from ..plural import were
 
 _QUIET = 10.0  # seconds in which one kind of failure is told once
 
@@ -61,8 +62,8 @@ class Notices:
     def _say_failed(self, kind: str, why: str) -> None:
         count = self._untold.pop(kind, 0)
         if count:
-            plural = "s" * (count > 1)
-            self._say(logging.WARNING, "%d event%s not delivered: %s", count, plural, why)
+            told = "%d event%s not delivered: %s"
+            self._say(logging.WARNING, told, count, were(count), why)
 
     def _say(self, level: int, told: str, *arguments: object, exc_info: bool = False) -> None:
         with suppress(Exception):

@@ -6,6 +6,7 @@ from logging import Logger
 from typing import Protocol
 
 from .. import exits, process
+from ..plural import were
 from .stats import Stats
 
 
@@ -50,11 +51,7 @@ def _report_one(one: Unclosed) -> None:
     stats = one.stats()
     if lost := stats.pending - stats.spooled:
         told = "the interpreter ended before %d event%s acknowledged; close the client first"
-        one.logger.error(told, lost, _were(lost))
+        one.logger.error(told, lost, were(lost))
     if stats.spooled:
-        told = "the interpreter ended with %d events in the spool; the next process delivers them"
-        one.logger.warning(told, stats.spooled)
-
-
-def _were(count: int) -> str:
-    return " was" if count == 1 else "s were"
+        told = "%d event%s left in the spool for the next process when the interpreter ended"
+        one.logger.warning(told, stats.spooled, were(stats.spooled))

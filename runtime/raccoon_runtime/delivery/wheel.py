@@ -38,7 +38,7 @@ class Wheel:
             for waiter in self._ticks.pop(number):
                 if not waiter.done():
                     waiter.set_result(False)
-        # Ticks in which nobody waits any more are let go, but for one that may still be filled.
+        # Ticks in which nobody waits any more are let go, or it would turn until their time.
         for number in [n for n, waiting in self._ticks.items() if not waiting]:
             del self._ticks[number]
         self._turning = bool(self._ticks)
