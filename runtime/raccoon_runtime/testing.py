@@ -10,7 +10,7 @@ In a test:
         shop.checkout("TP-1")  # connects to RACCOON_URL, which names the collector
         raccoon_collector.wait(1)
         (event,) = raccoon_collector.messages(OrderPlacedEvent)
-        assert event.sku == "TP-1"
+        assert event.items[0].product.sku == "TP-1"
 
 `collector_fixture` makes one with other settings, or for more than a test. Pytest is imported here
 and nowhere else in the runtime; `docs/testing.md` tells more.

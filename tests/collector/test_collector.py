@@ -14,7 +14,7 @@ import trustme
 from raccoon_runtime import JSON, PROTO, ConfigError, DecodeError, UsageError
 from raccoon_runtime.collector import Collector, Delay, Stored
 
-from generated import AsyncEventClient, ClickEvent, EventClient, PageEvent
+from generated import AsyncEventClient, ClickEvent, EventClient, Money, PageEvent
 from tests.interop import bodies, raw, raw_grpc
 from tests.waiting import until
 
@@ -194,6 +194,11 @@ async def test_the_events_of_a_class(collector: Collector) -> None:
     await post(collector, b"[1]")
     with pytest.raises(DecodeError):
         collector.messages(PageEvent)
+
+
+async def test_a_class_that_is_no_event_has_no_events(collector: Collector) -> None:
+    with pytest.raises(ValueError, match="Money is no event, so none is ever stored"):
+        collector.messages(Money)
 
 
 # --- where it runs --------------------------------------------------------------------

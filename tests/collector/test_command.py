@@ -322,13 +322,14 @@ def test_schemas_with_several_mistakes_are_told_on_several_lines(tmp_path: Path)
     assert len(said.splitlines()) > 1
 
 
+@pytest.mark.parametrize("missing", ["raccoon_codegen", "grpc_tools"])
 def test_schemas_without_the_generator(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "raccoon_codegen", None)
+    monkeypatch.setitem(sys.modules, missing, None)
     assert main(["--schemas", SCHEMAS]) == 2
     said = capsys.readouterr().err
     assert said == (
-        "raccoon-collector: --schemas: needs the generator: "
-        "pip install 'raccoon-codegen[codegen]'\n"
+        "raccoon-collector: --schemas: decoding by .proto files needs more than the runtime: "
+        "pip install 'raccoon-codegen[codegen]'; --package NAME needs no more\n"
     )

@@ -178,9 +178,8 @@ def test_the_collector_reads_schemas_with_the_extra_alone(
     command = (production.bin / "raccoon-collector", "--schemas", "signup.proto")
     done = run(*command, cwd=tmp_path, check=False)
     assert done.returncode == 2
-    first, second = done.stderr.splitlines()
-    assert first.startswith("raccoon-collector: only the runtime is installed")
-    assert second == "  pip install 'raccoon-codegen[codegen]'"
+    (told,) = done.stderr.splitlines()
+    assert "pip install 'raccoon-codegen[codegen]'" in told and "--package" in told
 
 
 def test_commands_run_without_the_distributions_metadata(

@@ -99,8 +99,10 @@ class Collector:
     def messages(self, kind: type[M], /) -> list[M]:
         """Return the events of a generated class, decoded; those of its type that were published.
 
-        DecodeError when one of them is no such message.
+        DecodeError when one of them is no such message; ValueError when the class is no event.
         """
+        if kind.__event__ is None:
+            raise ValueError(f"{kind.__name__} is no event, so none is ever stored")
         stored = [event for event in self.stored if event.type == kind.__event__]
         return [decoded(kind, event.event_bytes) for event in stored]
 

@@ -16,6 +16,7 @@ from ..client import EventMethods
 from ..errors import ConfigError
 
 PACKAGE = "raccoon_collector_events"
+NEEDED = ("raccoon_codegen", "grpc_tools")
 
 
 def from_package(package: str) -> type[EventMethods[Any]]:
@@ -31,8 +32,11 @@ def from_package(package: str) -> type[EventMethods[Any]]:
 @contextmanager
 def from_schemas(schemas: Sequence[str]) -> Generator[type[EventMethods[Any]]]:
     """Generate a package into a temporary folder, and give its client while the folder lasts."""
-    if importlib.util.find_spec("raccoon_codegen") is None:
-        told = "needs the generator: pip install 'raccoon-codegen[codegen]'"
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        told = (
+            "decoding by .proto files needs more than the runtime: "
+            "pip install 'raccoon-codegen[codegen]'; --package NAME needs no more"
+        )
         raise ConfigError(told, argument="--schemas")
     with TemporaryDirectory(prefix="raccoon-collector-") as folder:
         out = Path(folder) / PACKAGE
