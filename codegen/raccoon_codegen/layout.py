@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from . import model
 from .errors import Problem
@@ -93,13 +93,33 @@ def faces(tops: Mapping[File, Sequence[Type]], client: bool) -> tuple[model.Face
         if file.directories:
             names[file.directories] += [(t.name, f".{file.module}") for t in types]
     names[()] = _root_names(tops, client)
+    docs = {directories: _doc(package) for directories, package in packages.items()}
+    docs[()] = _root_doc(tops, frozenset(names[()]))
     result: list[model.Face] = []
     for directories in sorted(names):
         path = "/".join((*directories, "__init__.py"))
-        package = packages.get(directories, "")
-        doc = f"Messages and enums of the proto package `{package}`." if package else ""
+        doc = docs.get(directories, "")
         result.append(model.Face(path, tuple(sorted(names[directories])), doc))
     return tuple(result)
+
+
+def _doc(package: str) -> str:
+    return f"Messages and enums of the proto package `{package}`."
+
+
+def _root_doc(tops: Mapping[File, Sequence[Type]], exported: Set[tuple[str, str]]) -> str:
+    """What it exports, and where to find what it does not."""
+    others: defaultdict[str, list[str]] = defaultdict(list)
+    for file, types in tops.items():
+        for type in types:
+            if (type.name, module := relative((), file)) not in exported:
+                place = f".{'.'.join(file.directories)}" if file.directories else module
+                others[type.name].append(place)
+    doc = "The clients, and each message and enum whose name is unique."
+    if not others:
+        return doc
+    lines = [f"- {name}: {', '.join(sorted(others[name]))}" for name in sorted(others)]
+    return "\n".join([doc, "", "Others are imported from their own package:", "", *lines])
 
 
 def _root_names(tops: Mapping[File, Sequence[Type]], client: bool) -> list[tuple[str, str]]:

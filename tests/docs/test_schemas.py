@@ -286,7 +286,7 @@ def test_a_name_that_is_not_unique_is_imported_from_its_own_package(tmp_path: Pa
     write(tmp_path, "two.proto", "message Item {}", "shop.v2")
     made = files(tmp_path)
     assert "import Only as Only" in made["__init__.py"]
-    assert "Item" not in made["__init__.py"]
+    assert re.findall(".*Item.*", made["__init__.py"]) == ["- Item: .shop.v1, .shop.v2"]
     assert "import Item as Item" in made["shop/v2/__init__.py"]
 
 
