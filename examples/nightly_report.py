@@ -7,38 +7,51 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
-from typing import TextIO
+from functools import partial
 
-from raccoon_runtime import BatchError, QueueFull, SendError
+from raccoon_runtime import QueueFull, SendTimeoutError, SyncAckFuture
 
 from generated import EventClient, Plan, PlanChangedEvent
-
-
-def changes(table: TextIO) -> Iterator[PlanChangedEvent]:
-    """Give an event for each line: user, the plan before, the plan after."""
-    for user_id, before, after in csv.reader(table):
-        yield PlanChangedEvent(user_id=user_id, from_=Plan[before], to=Plan[after])
-
 
 PATIENCE = 600.0  # seconds
 
 
+def change(row: list[str]) -> PlanChangedEvent:
+    """Return the event of a line: user, the plan before, the plan after."""
+    user_id, before, after = row
+    return PlanChangedEvent(
+        user_id=user_id, from_=Plan.from_string(before), to=Plan.from_string(after)
+    )
+
+
+def told(line: int, future: SyncAckFuture) -> None:
+    """Tell of an event that was not acknowledged."""
+    if error := future.exception():
+        print(f"line {line}: {error}", file=sys.stderr)
+
+
 def main() -> int:
-    """Send them all; 1 when some were not acknowledged, each told on stderr."""
-    # More lines than the queue takes wait for room, in an outage as long as for the answers.
+    """Send what can be sent; 1 when a line was wrong or not acknowledged, each told on stderr."""
+    wrong = False
+    lines = csv.reader(sys.stdin)
+    # A line for which there is no room in the queue waits, in an outage as long as for the answers.
     with EventClient.connect(client_name="nightly-report", room_timeout=PATIENCE) as events:
         try:
-            acks = events.send(changes(sys.stdin), timeout=PATIENCE)
-        except BatchError as error:
-            for failure in error.failures:
-                print(f"line {failure.index + 1}: {failure.error}", file=sys.stderr)
-            return 1
-        except (SendError, QueueFull) as error:  # no answer in ten minutes, or no room
-            print(error, file=sys.stderr)
-            return 1
-    print(f"acknowledged in {len(acks)} requests")
-    return 0
+            for row in lines:
+                try:
+                    future = events.submit(change(row))
+                except ValueError as error:  # a SerializationError is one
+                    print(f"line {lines.line_num}: {error}", file=sys.stderr)
+                    wrong = True
+                else:
+                    future.add_done_callback(partial(told, lines.line_num))
+            events.flush(PATIENCE)
+        except (QueueFull, SendTimeoutError) as error:  # no room in ten minutes, or no answer
+            print(f"after line {lines.line_num}: {error}", file=sys.stderr)
+            wrong = True
+    stats = events.stats()
+    print(f"{stats.delivered} acknowledged")
+    return 1 if wrong or stats.failed else 0
 
 
 if __name__ == "__main__":
