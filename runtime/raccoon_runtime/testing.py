@@ -2,7 +2,7 @@
 
 In `conftest.py`:
 
-    from raccoon_runtime.testing import raccoon_collector
+    from raccoon_runtime.testing import raccoon_collector as raccoon_collector
 
 In a test:
 

@@ -56,6 +56,17 @@ def test_its_tests_pass(project: Path) -> None:
     assert "6 passed" in told
 
 
+def test_linters_find_nothing_in_it(tmp_path: Path) -> None:
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    fixtures = [text for name, text in FILES if name == "conftest.py"]
+    # The last imports a client's module, which needs a generated package.
+    for number, text in enumerate(text for text in fixtures if "import newsletter" not in text):
+        (tmp_path / f"conftest_{number}.py").write_text(text, "utf-8")
+    python = ["--pythonpath", sys.executable]
+    run(sys.executable, "-m", "pyright", "--project", str(tmp_path), *python, cwd=tmp_path)
+    run(sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F,I", ".", cwd=tmp_path)
+
+
 def test_its_tests_notice_what_is_missing(project: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(project, broken)
