@@ -134,7 +134,7 @@ def test_the_sdist_holds_the_tests_and_what_the_documents_link_to(
 def test_the_hook_that_is_shown_is_of_this_version() -> None:
     project = (CHECKOUT / "pyproject.toml").read_text("utf-8")
     (version,) = re.findall(r'^version = "(.*)"$', project, re.MULTILINE)
-    assert f"rev: v{version}\n" in (CHECKOUT / "README.md").read_text("utf-8")
+    assert f"rev: v{version} " in (CHECKOUT / "README.md").read_text("utf-8")
     assert f"\n## [{version}]" in (CHECKOUT / "CHANGELOG.md").read_text("utf-8")
 
 
