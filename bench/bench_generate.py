@@ -65,6 +65,7 @@ class Bench:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(SCHEMA.format(package=package, number=number), "utf-8")
             self.names.append(name)
+        # As where bytecode is kept; docs/recipes.md tells what it costs where it is not.
         self.environment = {
             **{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
             "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",

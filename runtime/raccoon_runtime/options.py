@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import inspect
 import logging
 import math
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -129,8 +129,10 @@ def _one_of(*values: str) -> Check:
 def _function(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise ConfigError(f"a function belongs here, not {type(value).__name__}", argument=name)
-    if inspect.iscoroutinefunction(value):
-        raise ConfigError("a plain function belongs here, a thread calls it", argument=name)
+    if any(map(iscoroutinefunction, (value, getattr(value, "__call__", None)))):  # noqa: B004
+        raise ConfigError(
+            "a plain function belongs here; nobody awaits an async one", argument=name
+        )
     return value
 
 
@@ -204,9 +206,7 @@ class ClientOptions(_Options):
     overflow: Literal["wait", "drop_oldest", "drop_newest"] = field(
         default="wait", metadata=_by(_one_of("wait", "drop_oldest", "drop_newest"))
     )
-    on_failure: Callable[[Undelivered], object] | None = field(
-        default=None, metadata=_by(_function)
-    )
+    on_failure: Callable[[Undelivered], None] | None = field(default=None, metadata=_by(_function))
     max_event_bytes: int = field(default=900_000, metadata=_by(_count(1)))
     telemetry: bool = field(default=True, metadata=_by(_is(bool, "True or False")))
     spool: str | os.PathLike[str] | None = field(default=None, metadata=_by(_path))
@@ -262,7 +262,7 @@ class ClientKeywords(TypedDict, total=False):
     batch_bytes: int | None
     linger: float
     overflow: Literal["wait", "drop_oldest", "drop_newest"]
-    on_failure: Callable[[Undelivered], object] | None
+    on_failure: Callable[[Undelivered], None] | None
     max_event_bytes: int
     telemetry: bool
     spool: str | os.PathLike[str] | None

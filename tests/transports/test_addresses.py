@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raccoon_runtime.collector import Collector
 from raccoon_runtime.errors import ConfigError, ConnectError
-from raccoon_runtime.transports import SCHEMES, make_transport
+from raccoon_runtime.transports import SCHEMES, make_transport, transport_for
 from raccoon_runtime.transports.address import parse_address
 from raccoon_runtime.transports.lookup import Lookup, Place
 
@@ -125,6 +125,11 @@ def test_no_transport_without_an_address(url: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         make_transport(url)
     assert caught.value.argument == "url"
+
+
+def test_bytes_are_no_addresses() -> None:
+    with pytest.raises(ConfigError, match="url: the address is text, not bytes"):
+        transport_for(b"ws://host")  # type: ignore[arg-type]
 
 
 def test_every_scheme_has_a_transport() -> None:

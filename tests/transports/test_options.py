@@ -31,6 +31,16 @@ from raccoon_runtime.wires import JSON_WIRE, PROTO_WIRE
 from tests.transports.conftest import Make
 from tests.transports.sending import body, new_guid
 
+
+async def coroutine(_: object) -> None:
+    """Nobody would await it."""
+
+
+class Coroutine:
+    async def __call__(self, _: object) -> None:
+        """Nor this."""
+
+
 NO_NUMBERS: list[Any] = [None, "1", True, math.nan, [], 1j]
 SECONDS: list[Any] = [*NO_NUMBERS, 0, -1, math.inf]
 COUNT: list[Any] = ["1", True, 0, -1, 1.0, math.nan]
@@ -69,7 +79,7 @@ CLIENT: dict[str, tuple[list[Any], list[Any]]] = {
     "batch_bytes": ([None, 1, 100], COUNT),
     "linger": ([0, 0.5], [*NO_NUMBERS, -1]),
     "overflow": (["wait", "drop_oldest", "drop_newest"], [None, "drop", True, []]),
-    "on_failure": ([None, print], ["print", 3]),
+    "on_failure": ([None, print], ["print", 3, coroutine, Coroutine()]),
     "max_event_bytes": ([1, 900_000], [None, *COUNT]),
     "telemetry": ([True, False], [None, 1, "yes"]),
     "spool": (

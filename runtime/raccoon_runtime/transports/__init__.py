@@ -33,7 +33,7 @@ def transport_for(
     """Return the transport for one address or several; ConfigError when something is wrong."""
     if isinstance(urls, str):
         urls = addresses_in(urls)
-    if isinstance(urls, str) or not isinstance(cast(object, urls), Sequence):
+    if isinstance(urls, (str, bytes)) or not isinstance(cast(object, urls), Sequence):
         return make_transport(urls, **options)
     logger = options.get("logger", LOGGER)
     transports = [make_transport(url, **options) for url in urls]
