@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -163,6 +164,20 @@ async def test_an_asynchronous_function(make: Make, url: str) -> None:
         return {"Authorization": "Bearer new"}
 
     await deliver(make(url, headers=headers))
+
+
+async def test_a_connection_for_all_is_opened_in_nobodys_context(
+    make: Make, collector: Collector
+) -> None:
+    tenant, seen = ContextVar("tenant", default="nobody"), list[str]()
+
+    def headers() -> dict[str, str]:
+        seen.append(tenant.get())
+        return {}
+
+    tenant.set("first")
+    await deliver(make(collector.ws_url, headers=headers))
+    assert seen == ["nobody"]
 
 
 async def test_a_function_that_takes_too_long(make: Make, url: str) -> None:
