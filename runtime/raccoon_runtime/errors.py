@@ -374,7 +374,8 @@ class SendTimeoutError(SendError, TimeoutError):
     futures: Sequence[AckFuture | SyncAckFuture] = ()
 
     def __init__(self, reason: str = "", /, **facts: Any) -> None:
-        super().__init__(reason, **{"persisted": "possibly", **facts})
+        facts.setdefault("persisted", "possibly")
+        super().__init__(reason, **facts)
 
     @property
     def future(self) -> AckFuture | SyncAckFuture | None:

@@ -144,7 +144,10 @@ class AckFuture(BaseAckFuture):
         exception in it goes to the loop's exception handler. Where there is no loop, a thread calls
         it.
         """
-        call = partial(contextvars.copy_context().run, callback, self)
+        context = contextvars.copy_context()
+
+        def call() -> object:
+            return context.run(callback, self)
 
         def tell() -> None:
             if not self._handle.call(call):
