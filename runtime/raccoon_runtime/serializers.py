@@ -137,7 +137,7 @@ class JsonSerializer:
             return orjson.Fragment(codec.of(type(value)).to_json(self._proto_names)(value))
         if isinstance(value, datetime):
             if value.tzinfo is None:
-                raise SerializationError("a datetime without a time zone")
+                raise TypeError("a datetime without a time zone")
             return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
         if isinstance(value, (date, time)):
             return value.isoformat()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import re
+from datetime import datetime
 
 import pytest
 from google.protobuf.api_pb2 import Method
@@ -212,6 +213,8 @@ async def test_what_is_wrong_with_or_beside_googles_message(connect: Connect) ->
             await client.send([Event("page", Timestamp(seconds=1 << 60))])
         with pytest.raises(SerializationError, match=r"\$\[1\]: object is nothing that JSON"):
             await client.send([Event("page", [Timestamp(), object()])])
+        with pytest.raises(SerializationError, match=r"\$\.at: a datetime without a time zone"):
+            await client.submit(Event("page", {"at": datetime(2026, 1, 2)}))
 
 
 @pytest.mark.parametrize("event", [PageEvent(event_name="x"), Event("page", {}), "page", b"", {}])
