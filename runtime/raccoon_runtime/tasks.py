@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,3 +26,21 @@ def start(
     task = context.run(asyncio.Task, coroutine, loop=loop, name=name)
     task.add_done_callback(done, context=context)
     return task
+
+
+def at_loop_end(call: Callable[[], object]) -> AsyncGenerator[None]:
+    """Have this called when the loop that runs here shuts down, as `asyncio.run` has it at its end.
+
+    That closes the generators that were left open; this is one. Closed before, it calls too.
+    """
+
+    async def waiting() -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            call()
+
+    generator = waiting()
+    with suppress(StopIteration):
+        generator.__anext__().send(None)
+    return generator

@@ -10,9 +10,11 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from raccoon_runtime import ClosedError, ConnectError, Event, UndeliveredError
+from raccoon_runtime import AckFuture, ClosedError, ConnectError, Event, UndeliveredError
 from raccoon_runtime.collector import Close, Collector, Delay, NoAnswer, Unpublishable
 
 from generated import AsyncEventClient, EventClient, PageEvent
@@ -266,6 +268,26 @@ async def test_one_that_was_never_used_says_nothing(connect: Connect) -> None:
         warnings.simplefilter("error")
         del client
         gc.collect()
+
+
+@pytest.mark.parametrize("spool", [False, True])
+def test_a_loop_that_ends_at_once_leaves_nothing_in_limbo(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, spool: bool
+) -> None:
+    """It ends before anything of the client's has begun to run there."""
+    options: dict[str, Any] = {"spool": tmp_path} if spool else {}
+
+    async def submit() -> tuple[AsyncEventClient, list[AckFuture]]:
+        client = AsyncEventClient.connect("ws://127.0.0.1:1", **options)
+        return client, [client.submit_nowait(EVENT) for _ in range(5)]
+
+    client, futures = asyncio.run(submit())
+    assert {type(future.exception()) for future in futures} == {UndeliveredError}
+    assert "raccoon-spool" not in {thread.name for thread in threading.enumerate()}
+    stats = client.stats()
+    assert (stats.pending, stats.spooled) == ((5, 5) if spool else (0, 0))
+    if not spool:
+        assert "an event loop ended before 5 events were acknowledged" in caplog.text
 
 
 async def test_what_was_given_up_when_all_tasks_were_cancelled_is_handed_back(

@@ -442,7 +442,7 @@ for _ in range(4):
     arguments = f"sys.argv[1:] = {[url, *([str(tmp_path)] if spool else [])]!r}\n"
     ended = start(arguments + program).finish()
     assert ended.returncode == 0
-    told = ("an event loop ended before", "events in the spool; the next process delivers them")
+    told = ("an event loop ended before", "left in the spool for the next process")
     lines = ended.stderr.splitlines()
     assert lines or spool  # where nothing is lost
     assert all(any(words in line for words in told) for line in lines), ended.stderr

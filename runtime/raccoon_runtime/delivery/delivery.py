@@ -9,7 +9,7 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -65,6 +65,8 @@ class Delivery:
         self._streams = Streams(self._counters)
         self._flushes = Flushes(self.handle)
         self._closing: asyncio.Task[None] | None = None
+        self._end_of_loop: AsyncGenerator[None] | None = None
+        self._was_killed = False
         self._awaits_callbacks = True
         self._last_callback: asyncio.Future[bool] | None = None
         self._left: list[Undelivered] = []
@@ -109,6 +111,7 @@ class Delivery:
         if self.handle.bind():
             with process.undivided():  # some of what it needs is imported only now
                 hold(self)
+                self._end_of_loop = tasks.at_loop_end(self.loop_ended)
                 self._observe()
                 if self._spool is not None:
                     self._spool.start()
@@ -317,6 +320,8 @@ class Delivery:
         async with AsyncExitStack() as ending:
             # Each of these comes to pass, the last one first, whatever is cancelled meanwhile. The
             # spool ends before anything is given up, so that what has gathered gets onto the disk.
+            if self._end_of_loop is not None:
+                ending.push_async_callback(self._end_of_loop.aclose)
             ending.callback(self._end)
             ending.push_async_callback(self._part, end)
             ending.callback(self._give_back)
@@ -420,6 +425,9 @@ class Delivery:
             self._killed()
 
     def _killed(self) -> None:
+        if self._was_killed:
+            return
+        self._was_killed = True
         self._queue.close()
         self._window.end()
         if self._spool is not None:
