@@ -4,6 +4,7 @@ never the value.
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum
@@ -199,6 +200,16 @@ def test_what_is_as_good_is_taken(made: Made) -> None:
         assert everything(**good).to_json() == everything(**plain).to_json()
 
 
+@pytest.mark.parametrize("kind", ["int32", "fixed64", "double", "bool", "string", "Mood", "Leaf"])
+@pytest.mark.parametrize("empty", [(), type("Items", (list,), {})()])
+def test_what_is_empty_is_not_written(made: Made, kind: str, empty: Any) -> None:
+    cls = getattr(made.ours, kinds.message_of(kind))
+    for place in {"repeated", "unpacked"}.intersection(kinds.places(kind)):
+        message = cls(**{place: empty})
+        assert bytes(message) == b""
+        assert message.to_json() == "{}"
+
+
 def test_zeros_of_any_kind_are_the_default(made: Made) -> None:
     zero = IntEnum("Zero", {"NONE": 0}).NONE
     for given in (
@@ -337,6 +348,54 @@ def test_what_holds_itself_is_too_deep(made: Made) -> None:
     data["again"] = data
     message = made.ours.Node(data=data)
     assert told(message) == told_json(message) == "Node.data: nested more than 100 levels deep"
+
+
+FILLED: dict[str, Any] = {
+    "text": "a",
+    "data": b"a",
+    "list": ["a"],
+    "map": {"a": 1},
+    "optional": 1,
+    "number": 1,
+}
+
+
+EMPTY: list[tuple[str, Any]] = [
+    *[("text", ""), ("data", b""), ("list", []), ("map", {}), ("optional", None)],
+    *[("text", type("Text", (str,), {})("")), ("data", bytearray()), ("data", memoryview(b""))],
+    *[("list", ()), ("map", OrderedDict[str, int]()), ("map", defaultdict[str, int](int))],
+]
+
+
+@pytest.mark.parametrize(("name", "empty"), EMPTY)
+def test_a_required_field_left_empty(made: Made, name: str, empty: Any) -> None:
+    """Of whatever type that is taken; in bytes and in JSON, of a message and of keywords."""
+    event, given = made.ours.RuledEvent, {**FILLED, "message": made.ours.Ruled(text="a")}
+    one = codec.of(event)
+    for whole in (one.encode_event, one.json_event, one.json_event_proto_names):
+        assert whole(event(**given))
+        with pytest.raises(
+            SerializationError, match=rf"^RuledEvent\.{name}: required, and not set$"
+        ):
+            whole(event(**{**given, name: empty}))
+    for fields in (one.encode_fields, one.json_fields, one.json_fields_proto_names):
+        assert fields(given)
+        with pytest.raises(
+            SerializationError, match=rf"^RuledEvent\.{name}: required, and not set$"
+        ):
+            fields({**given, name: empty})
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("data", ""), ("list", 0), ("map", 0), ("list", None)])
+def test_a_required_field_of_a_wrong_type(made: Made, name: str, wrong: Any) -> None:
+    given = {**FILLED, "message": made.ours.Ruled(text="a"), name: wrong}
+    one = codec.of(made.ours.RuledEvent)
+    told: set[str] = set()
+    for fields in (one.encode_fields, one.json_fields):
+        with pytest.raises(SerializationError) as caught:
+            fields(given)
+        told.add(str(caught.value))
+    assert len(told) == 1
 
 
 def test_an_unknown_keyword_and_a_missing_one(made: Made) -> None:

@@ -15,12 +15,12 @@ Bytes = Callable[[Sequence[Any]], bytes]
 
 
 def packer(field: Field) -> Bytes:
-    """Return the function that gives a packed field's bytes from a list that is not empty."""
+    """Return the function that gives a packed field's bytes."""
     head, body = heads(tag(field.number, SIZED)), _bodies(field)
 
     def packed(values: Sequence[Any]) -> bytes:
         written = body(listed(values))
-        return head[len(written)] + written
+        return head[len(written)] + written if written else b""
 
     return packed
 

@@ -134,7 +134,7 @@ class _Writer:
             else:
                 listed = source.use("__listed", checks.listed)
                 source.add(f"{key} = [{self._element(field, '__v')} for __v in {listed}({name})]")
-        self._unset(name, list, checks.listed)
+        self._unset(field, list, checks.listed)
 
     def _map(self, field: Field, key: str) -> None:
         source, name, value = self._source, field.name, self._element(field, "__v")
@@ -150,10 +150,13 @@ class _Writer:
             else:
                 pairs = f"for __k, __v in {mapped}({name}).items()"
                 source.add(f"{key} = {{{self._key(field)}: {value} {pairs}}}")
-        self._unset(name, dict, checks.mapped)
+        self._unset(field, dict, checks.mapped)
 
-    def _unset(self, name: str, cls: type, check: Callable[[Any], Any]) -> None:
-        """What is false is not shown, if it is of the right type."""
+    def _unset(self, field: Field, cls: type, check: Callable[[Any], Any]) -> None:
+        """What is false is not shown, if it is of the right type and may be left out."""
+        if self._event and field.required:
+            return
+        name = field.name
         checked = self._source.use(f"__{check.__name__}", check)
         exact = self._source.use(f"__{cls.__name__}", cls)
         self._source.add(f"elif {name}.__class__ is not {exact}: {checked}({name})")
@@ -181,7 +184,7 @@ class _Writer:
             source.add(f'if {name} != "": {shown}')
         elif kind == "bytes":
             source.add(f"if {name}: {shown}")
-            self._unset(name, bytes, checks.octets)
+            self._unset(field, bytes, checks.octets)
         elif kind == "bool":
             source.add(f"if {name} is True: {key} = True")
             boolean = source.use("__boolean", checks.boolean)
