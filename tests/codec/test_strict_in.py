@@ -355,6 +355,37 @@ def test_values_are_not_told(made: Made) -> None:
     assert told(made.ours.Node, b"\x0a\x14" + SECRET + b"\xff\xff")
 
 
+LOWEST = ["-9223372036854775808", "-9223372036854775808.0", "-9.223372036854775808e18"]
+
+
+@pytest.mark.parametrize("kind", ["int64", "sint64", "sfixed64", "Int64Value"])
+@pytest.mark.parametrize("written", LOWEST)
+def test_the_lowest_number(made: Made, kind: str, written: str) -> None:
+    """However it is written. The text's other numbers stay what they are."""
+    cls = getattr(made.ours, kinds.message_of(kind))
+    for single in (written, f'"{written}"'):
+        assert cls.from_json(f'{{"single": {single}}}') == cls(single=-(1 << 63))
+        assert cls.from_json(f'{{"repeated": [{single}, 5.0]}}') == cls(repeated=[-(1 << 63), 5])
+        mapped = f'{{"mapped": {{"a": {single}}}, "new": [{{}}, 1.5]}}'
+        assert cls.from_json(mapped, ignore_unknown_fields=True) == cls(mapped={"a": -(1 << 63)})
+    below = f'{{"single": {written}, "repeated": [-9223372036854775809]}}'
+    assert told_json(cls, below).startswith(f"{cls.__name__}.repeated[0]: ")
+    assert told_json(cls, '{"single": -9223372036854775809}').endswith("or out of range")
+    assert told_json(cls, '{"single": 1.5}').endswith("or out of range")
+    twice = f'{{"single": {written}, "single": {written}}}'
+    assert told_json(cls, twice) == f"{cls.__name__}: the key 'single' twice in one object"
+
+
+@pytest.mark.parametrize("written", LOWEST)
+def test_the_lowest_number_is_no_other_kinds(made: Made, written: str) -> None:
+    for kind in ("uint64", "int32", "bool", "string"):
+        assert told_json(getattr(made.ours, kinds.message_of(kind)), f'{{"single": {written}}}')
+    double = made.ours.KindDouble.from_json(f'{{"single": {written}}}')
+    assert double.single.hex() == (-(2.0**63)).hex()
+    deep = "[" * 5_000 + written + "]" * 5_000
+    assert told_json(made.ours.KindInt64, f'{{"single": {deep}}}')
+
+
 def test_json_that_is_taken(made: Made) -> None:
     """Forms that nobody writes canonically, and the spec allows."""
     everything = made.ours.Everything

@@ -10,7 +10,7 @@ from .anys import Types, types_of
 from .decode import write_decode, write_merge
 from .encode import write_encode, write_encode_fields
 from .from_json import write_from_json
-from .json_text import Intake, check_once, loads
+from .json_text import Intake, check_once, edge_told_apart, loads
 from .plan import Plan, plan_of
 from .to_json import write_json_fields, write_to_json
 
@@ -128,7 +128,14 @@ class Codec(Generic[M]):
         """Return the message that a text describes."""
         intake = Intake()
         intake.ignore_unknown = ignore_unknown
-        made = self.parse_dict(loads(text, self.plan.name), intake)
+        found = loads(text, self.plan.name)
+        try:
+            made = self.parse_dict(found, intake)
+        except DecodeError:
+            if (found := edge_told_apart(text)) is None:
+                raise
+            intake.keys = 0
+            made = self.parse_dict(found, intake)
         check_once(text, intake.keys, self.plan.name)
         return made
 

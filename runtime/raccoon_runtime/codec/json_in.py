@@ -24,7 +24,7 @@ from .wire import too_deep
 _INTEGER = re.compile(r"-?[0-9]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _NAMED = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-_EXACT = 1 << 63
+EDGE = -(1 << 63)
 _TIMESTAMP = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
@@ -60,11 +60,13 @@ def _whole(value: Any) -> int:
         if not _NUMBER.fullmatch(value):
             raise ValueError("a str that is no integer")
         value = float(value)
+        if value == EDGE:
+            return EDGE
     if not isinstance(value, float):
         wrong(value, "an integer")
     # The parser gives integers that 64 bits cannot hold as floats, so a float that large may be
-    # none of what was written.
-    if not value.is_integer() or not -_EXACT < value < 2 * _EXACT:
+    # none of what was written. Of the edge, `edge_told_apart` makes an int.
+    if not value.is_integer() or not EDGE < value < -2 * EDGE:
         raise ValueError("a number that is no integer, or out of range")
     return int(value)
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import orjson
 
 from ..errors import DecodeError
+from .json_in import EDGE
 
 
 class Intake:
@@ -25,6 +26,25 @@ def loads(text: str | bytes, name: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise DecodeError(f"{name}: not JSON: {error}") from None
+
+
+def edge_told_apart(text: str | bytes) -> Any:
+    """Return what a text holds with -2^63 as an int, if it is written there with a point or an
+    exponent; else None. orjson makes the same float of that and of the integers just below it.
+    """
+    met: list[str] = []
+
+    def number(written: str) -> float:
+        if (found := float(written)) != EDGE:
+            return found
+        met.append(written)
+        return EDGE
+
+    try:
+        found = json.loads(text if isinstance(text, str) else bytes(text), parse_float=number)
+    except (ValueError, RecursionError):
+        return None
+    return found if met else None
 
 
 def keys_in(value: Any) -> int:
