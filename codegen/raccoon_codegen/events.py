@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import translate
@@ -157,10 +157,20 @@ def _check_outside(tops: Iterable[Type], inputs: Inputs) -> None:
     for setting, glob in globs:
         if glob != "*" and not any(map(_matcher([glob]).fullmatch, known)):
             said = f"{inputs.at(setting) or '--'}{setting.replace('_', '-')} {glob!r}"
-            raise UsageError(f"{said} matches no message of the schemas")
+            nested = any(map(_matcher([glob]).fullmatch, _nested(tops)))
+            hint = "; those inside of others are no events" if nested else ""
+            raise UsageError(f"{said} matches no message of the schemas{hint}")
     for name, override in inputs.overrides.items():
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
             said = f"{override.place and f'{override.place}: '}settings for an event {name}"
             raise UsageError(f"{said}: no such message at the top of a schema{hint}")
+
+
+def _nested(types: Iterable[Type]) -> Iterator[str]:
+    for top in types:
+        for inner in top.types:
+            if inner.message:
+                yield inner.proto_name
+        yield from _nested(top.types)

@@ -80,7 +80,8 @@ def find(inputs: Inputs) -> Sources:
     files = [(root, name) for root, name in found if not _is_bundled(name, bundled)]
     if not files:
         where = ", ".join(map(str, inputs.schemas)) or "the schemas"
-        raise UsageError(f"{inputs.at('schemas')}no .proto files in {where}")
+        but = f" but {found[0][1]}, which the generator brings itself" if found else ""
+        raise UsageError(f"{inputs.at('schemas')}no .proto files in {where}{but}")
     _check_names(files)
     order = dict.fromkeys([*bundled, *roots, *lone_roots, *import_roots])
     return Sources(tuple(sorted({name for _, name in files})), tuple(order))

@@ -102,6 +102,11 @@ def test_from_outside(package: Any, inputs: dict[str, Any], found: dict[str, str
             "--exclude-events 'shop.v1.PagEvent' matches no message of the schemas",
         ),
         (
+            {"events": ("shop.v1.Cart.*",)},
+            "--events 'shop.v1.Cart.*' matches no message of the schemas;"
+            " those inside of others are no events",
+        ),
+        (
             {"overrides": {"shop.v1.PagEvent": Override(type="x")}},
             "settings for an event shop.v1.PagEvent: no such message at the top of a schema;"
             " did you mean shop.v1.PageEvent?",

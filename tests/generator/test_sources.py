@@ -170,12 +170,19 @@ def test_a_name_that_is_no_file(tree: Path) -> None:
         (["schemas"], ["nowhere"], "-I nowhere: no such directory"),
         (["schemas"], ["schemas/README.md"], "-I schemas/README.md: no such directory"),
         (["schemas/.git/empty"], [], "no .proto files in schemas/.git/empty"),
+        (
+            ["exported"],
+            [],
+            "no .proto files in exported but raccoon/options.proto, which the generator brings"
+            " itself",
+        ),
     ],
 )
 def test_paths_that_make_no_sense(
     tree: Path, schemas: list[str], roots: list[str], says: str
 ) -> None:
     (tree / "schemas/.git/empty").mkdir()
+    write(tree, {"exported/raccoon/options.proto": TEXT})
     with pytest.raises(UsageError) as caught:
         find(*schemas, roots=tuple(roots))
     assert str(caught.value) == says
