@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import io
+import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import click
 
@@ -172,4 +174,19 @@ def main() -> None:
         # What a schema or a path may hold is more than every terminal can show.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    command(prog_name=command.name)
+    # Who has the signal ignored, as under some supervisors, keeps it so.
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        command(prog_name=command.name)
+    except _Terminated:
+        signal.raise_signal(signal.SIGTERM)
+
+
+class _Terminated(BaseException):
+    """SIGTERM: what is staged goes away on its way out."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+    raise _Terminated

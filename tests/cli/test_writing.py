@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,22 @@ from .conftest import CLICK, PAGE, Project
 
 STEPS = 9
 """Files that the run of `TestFailure` moves."""
+
+ENDED = """
+import os, sys
+from raccoon_codegen import cli, protoc
+
+step = {step}
+
+def then_signalled(*arguments):
+    os.kill(os.getpid(), {number})
+    return step(*arguments)
+
+{step} = then_signalled
+sys.argv = ["raccoon-codegen", "schemas", "-o", "generated"]
+cli.main()
+"""
+"""The command, with a signal in the middle of a step."""
 
 
 class TestOthersFiles:
@@ -182,6 +201,34 @@ class TestFailure:
             broken.setattr(write.os, "replace", interrupted)
             assert changed.run().exit_code == 130
         assert (changed.files(), changed.times()) == (before, times)
+
+    @pytest.mark.parametrize("step", ["protoc._main", "os.rename", "os.replace"])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_ended_by_a_signal(self, project: Project, number: int, step: str) -> None:
+        """While it reads, makes the output, or changes it; nothing is left lying about."""
+        if step == "os.replace":
+            project.run()
+            project.schema("shop/v1/page.proto", CLICK)
+        scratch = project.root / "scratch"
+        scratch.mkdir()
+        before, beside = project.files(), sorted(project.root.rglob("*"))
+        ended = subprocess.run(
+            [sys.executable, "-c", ENDED.format(step=step, number=int(number))],
+            cwd=project.root,
+            env={**os.environ, "TMPDIR": str(scratch)},
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode == (-number if number == signal.SIGTERM else 130), ended.stderr
+        assert ended.stderr == ""
+        assert (project.files(), sorted(project.root.rglob("*"))) == (before, beside)
+
+    def test_an_ignored_signal_stays_ignored(self, project: Project) -> None:
+        ignored = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        code = ignored + ENDED.format(step="os.rename", number=int(signal.SIGTERM))
+        ended = subprocess.run([sys.executable, "-c", code], cwd=project.root)
+        assert ended.returncode == 0
+        assert project.run("--check").exit_code == 0
 
     def test_first_run_leaves_nothing(
         self, project: Project, monkeypatch: pytest.MonkeyPatch
