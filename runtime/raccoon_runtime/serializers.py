@@ -107,9 +107,10 @@ class JsonSerializer:
         try:
             text = orjson.dumps(value, default=self._other, option=_JSON_OPTIONS)
         except orjson.JSONEncodeError as error:
-            if isinstance(error.__cause__, SerializationError):
+            told = _blame(value)
+            if told is None and isinstance(error.__cause__, SerializationError):
                 raise error.__cause__ from None
-            raise SerializationError(_blame(value) or f"{_kind(value)}: {error}") from error
+            raise SerializationError(told or f"{_kind(value)}: {error}") from error
         # orjson writes NaN as null, so a text without one needs no second look.
         if b"null" in text:
             for path, found in _walk("$", value):

@@ -217,6 +217,27 @@ async def test_what_is_wrong_with_or_beside_googles_message(connect: Connect) ->
             await client.submit(Event("page", {"at": datetime(2026, 1, 2)}))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (datetime(2026, 1, 1), "a datetime without a time zone"),
+        (float("nan"), "a float that is not finite"),
+        (1 << 64, "an int of more than 64 bits"),
+        ("\ud800", "text that is not valid Unicode"),
+        ({1: 2}, "a key of type int"),
+        (object(), "object is nothing that JSON can hold"),
+    ],
+)
+async def test_what_json_cannot_hold_is_told_with_its_place(
+    connect: Connect, wrong: object, told: str
+) -> None:
+    async with connect(serializer=JSON) as client:
+        for value, place in ((wrong, "$"), ({"a": [1, wrong]}, "$.a[1]")):
+            said = re.escape(f"events[0]: event page: {place}: {told}")
+            with pytest.raises(SerializationError, match=f"^{said}$"):
+                await client.send([Event("page", value)])
+
+
 @pytest.mark.parametrize("event", [PageEvent(event_name="x"), Event("page", {}), "page", b"", {}])
 async def test_one_event_where_a_list_belongs(connect: Connect, event: object) -> None:
     async with connect() as client:
