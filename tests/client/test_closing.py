@@ -290,6 +290,21 @@ def test_a_loop_that_ends_at_once_leaves_nothing_in_limbo(
         assert "an event loop ended before 5 events were acknowledged" in caplog.text
 
 
+def test_a_close_that_has_no_time_to_begin_leaves_nothing_in_limbo(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The client is let go in the loop's last round, which begins a close."""
+
+    async def submit() -> list[AckFuture]:
+        client = AsyncEventClient.connect("ws://127.0.0.1:1")
+        return [client.submit_nowait(EVENT) for _ in range(5)]
+
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        futures = asyncio.run(submit())
+        gc.collect()
+    assert all(isinstance(future.exception(), UndeliveredError) for future in futures)
+
+
 async def test_what_was_given_up_when_all_tasks_were_cancelled_is_handed_back(
     collector: Collector,
 ) -> None:

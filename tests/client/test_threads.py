@@ -330,6 +330,24 @@ def test_what_fails_at_the_start_is_told_to_the_caller(
     assert "raccoon-client" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_what_fails_at_the_start_may_work_later(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe, failures = Delivery._observe, [OSError("no more threads")]
+
+    def fail_once(delivery: Delivery) -> None:
+        if failures:
+            raise failures.pop()
+        observe(delivery)
+
+    monkeypatch.setattr(Delivery, "_observe", fail_once)
+    client = EventClient.connect(collector.ws_url)
+    with pytest.raises(OSError, match="no more threads"):
+        client.submit(PageEvent(event_name="x"))
+    assert client.send_page_event(event_name="x").ok
+    assert client.close() == []
+
+
 def test_a_thread_that_is_held_up_does_not_hold_up_close(
     collector: Collector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

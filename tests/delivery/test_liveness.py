@@ -128,3 +128,42 @@ async def test_dividing_for_the_size_costs_no_retry() -> None:
         futures = [client.submit_nowait(Event("numbered", {"n": n})) for n in range(8)]
         for future in futures:
             assert (await future).attempts == 2
+
+
+async def test_an_outage_after_a_culprit_is_an_outage() -> None:
+    """What was learned of one type is no reason to storm a server that answers nobody."""
+
+    class Weary(NullTransport):
+        """Lets nothing of type x through; and later nothing at all, for a while."""
+
+        def __init__(self) -> None:
+            super().__init__(in_flight=4, wire="json")
+            self.is_out = False
+            self.asked = 0
+
+        async def send(self, req_guid: str, body: bytes) -> Ack:
+            """Refuse it for now, or return an ack."""
+            self.asked += 1
+            await asyncio.sleep(0)
+            if self.is_out or b'"x"' in body:
+                raise UnavailableError("x", req_guid=req_guid, status=503)
+            return await super().send(req_guid, body)
+
+    transport = Weary()
+    async with AsyncClient(
+        transport, serializer="json", retry_wait=0.01, retry_max_wait=0.05
+    ) as client:
+        culprits = [client.submit_nowait(Event("x", {"n": n})) for n in range(5)]
+        while client.stats().delivered < 50 or client.stats().retries < 10:
+            await client.submit(Event("page", {}))
+            await asyncio.sleep(0.001)
+        transport.is_out, before = True, transport.asked
+        futures = [client.submit_nowait(Event("page", {"n": n})) for n in range(500)]
+        await asyncio.sleep(1.0)
+        # One probe at a time, every 25 ms or so; a storm would be thousands.
+        assert transport.asked - before < 200
+        transport.is_out = False
+        for future in futures:
+            assert (await future.within(20)).ok
+        assert not any(future.done() for future in culprits)
+        await client.close(0)

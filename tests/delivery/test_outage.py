@@ -166,3 +166,20 @@ async def test_a_ghost_after_a_long_outage(
         await until(lambda: isinstance(sender._delivery.handle.trouble, IdentityTakenError))
         collector.faults.remove(ghost)
         assert all([(await future).ok for future in futures])
+
+
+async def test_each_event_has_its_own_patience_with_a_taken_identity(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes when the patience with it is over is not refused for that."""
+    monkeypatch.setattr(IdentityTakenError, "patience", 0.3)
+    taken = Taken()
+    collector.faults.add(taken)
+    async with AsyncEventClient.connect(collector.ws_url, **QUICK) as sender:
+        with pytest.raises(IdentityTakenError):
+            await sender.send_page_event(event_name="first")
+        later = await sender.submit(PageEvent(event_name="later"))
+        before = sender.stats().retries
+        await until(lambda: sender.stats().retries > before)
+        collector.faults.remove(taken)
+        assert (await later).ok

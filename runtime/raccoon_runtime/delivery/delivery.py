@@ -66,7 +66,7 @@ class Delivery:
         self._flushes = Flushes(self.handle)
         self._closing: asyncio.Task[None] | None = None
         self._end_of_loop: AsyncGenerator[None] | None = None
-        self._was_killed = False
+        self._was_killed = self._has_begun_to_close = False
         self._awaits_callbacks = True
         self._last_callback: asyncio.Future[bool] | None = None
         self._left: list[Undelivered] = []
@@ -109,12 +109,16 @@ class Delivery:
     def bind(self) -> None:
         """Live on the running loop; what was accepted before goes out."""
         if self.handle.bind():
-            with process.undivided():  # some of what it needs is imported only now
-                hold(self)
-                self._end_of_loop = tasks.at_loop_end(self.loop_ended)
-                self._observe()
-                if self._spool is not None:
-                    self._spool.start()
+            try:
+                with process.undivided():  # some of what it needs is imported only now
+                    self._observe()
+                    if self._spool is not None:
+                        self._spool.start()
+            except BaseException:
+                self.handle.unbind()
+                raise
+            hold(self)
+            self._end_of_loop = tasks.at_loop_end(self.loop_ended)
             if self._queue:
                 self._window.wake()
 
@@ -315,6 +319,7 @@ class Delivery:
         return held(self)
 
     async def _close(self, timeout: float) -> None:
+        self._has_begun_to_close = True
         end = time.monotonic() + timeout
         self._queue.close()
         async with AsyncExitStack() as ending:
@@ -421,7 +426,7 @@ class Delivery:
 
     def loop_ended(self) -> None:
         """Say what is lost when the loop ends without a close, rather than leave it in limbo."""
-        if self._closing is None:
+        if self.handle.bound and not self._has_begun_to_close:
             self._killed()
 
     def _killed(self) -> None:

@@ -228,7 +228,7 @@ class Dispatcher:
 
     def _spent(self, batch: Batch, error: SendError, now: float) -> bool:
         waited = now - (now if batch.first_failure is None else batch.first_failure)
-        since = now if self._trouble is None else self._trouble[1]
+        since = now if self._trouble is None else max(self._trouble[1], batch.opened)
         return self._retry.spent(batch.failures, waited) or now - since >= error.patience
 
     def _answered(self) -> None:
@@ -280,9 +280,8 @@ class Dispatcher:
         return found
 
     def _set_apart(self, batch: Batch, error: SendError, now: float) -> None:
-        """Let the others go, and try this one again beside them, in parts if it has some."""
-        self._answered()
-        self._leave_gate(batch)  # in doubt of the broker it is closed still
+        """Try it again beside the others, in parts if it has some."""
+        self._leave_gate(batch)
         innocent, suspect = self._suspects.apart(batch)
         if self._spent(batch, error, now):
             self._end_of_patience(batch, error)

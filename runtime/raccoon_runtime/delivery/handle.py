@@ -46,6 +46,10 @@ class LoopHandle:
         self.bound = True
         return True
 
+    def unbind(self) -> None:
+        """Take it back, for it did not come to anything."""
+        self._loop, self.bound = None, False
+
     def is_on(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether this is the loop."""
         return self._loop is loop

@@ -29,6 +29,8 @@ class Suspects:
         self._delivered = 0
         self._types: set[str] = set()
         """The types of culprits, of which nothing has been delivered since."""
+        self._seen = 0
+        """How many had been delivered when one of such a type failed last."""
 
     def delivered(self, batch: Batch) -> None:
         """Note a success."""
@@ -47,7 +49,11 @@ class Suspects:
             types = set(batch.types())
             self._types |= types if len(types) == 1 else set()
             return True
-        return bool(self.apart(batch)[1])
+        if not self.apart(batch)[1]:
+            return False
+        # In an outage nothing is delivered, whatever was learned before it.
+        others_succeed, self._seen = self._delivered > self._seen, self._delivered
+        return others_succeed
 
     def apart(self, batch: Batch) -> tuple[list[int], list[int]]:
         """Return the indices of its events of types that are in order, and of the others."""

@@ -48,7 +48,7 @@ async def kill_9_of_the_client_at_every_spool_step(run: Run) -> None:
     run.notes.append(f"killed {killed} times, at steps 1 to {steps}")
 
 
-@row(limit=300, patient=True)
+@row(limit=600, patient=True)
 async def torn_and_corrupt_spools(run: Run) -> None:
     """Of two files that dead processes left, one is damaged: the other's events all arrive."""
     seed = random.randrange(1 << 32)

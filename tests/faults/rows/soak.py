@@ -47,7 +47,6 @@ ONLY_ON: dict[str, list[Fault]] = {
     "rest": [
         HttpStatus(503, headers={"Retry-After": "1"}, times=2),
         HttpStatus(502, "<html>", published=True, times=2),
-        HttpStatus(413, times=1),
     ],
     "grpc": [
         GoAway(times=2),
