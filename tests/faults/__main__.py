@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.signals import hear_interrupts
+
 from .cell import run_cell
 from .matrix import Cell, cells
 from .table import Result, lines
@@ -26,6 +28,7 @@ GRACE = 150.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line says, and return the exit code."""
+    hear_interrupts()
     options = _parser().parse_args(arguments)
     chosen = cells(short=options.short, only=options.only)
     if options.cell is not None:

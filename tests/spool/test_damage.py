@@ -196,6 +196,15 @@ def test_the_last_frame_of_a_log_whose_index_is_there(directory: Path) -> None:
     assert ".spool.damaged" in spool_files(directory)
 
 
+@pytest.mark.parametrize("left", [0, 16, HEAD, HEAD + 100])
+def test_a_log_of_which_nothing_is_left(directory: Path, left: int) -> None:
+    """The index tells that there was something."""
+    crashed(directory / "a.spool", 10)
+    os.truncate(directory / "a.spool-wal", left)
+    drain(directory)
+    assert ".spool.damaged" in spool_files(directory)
+
+
 def test_a_log_that_the_file_has_already(directory: Path) -> None:
     """A checkpoint may have come between its last commit and the damage."""
     path = directory / "a.spool"

@@ -46,8 +46,8 @@ class _Frame(NamedTuple):
 def read_log(path: Path) -> Log:
     """Return what a file's log says; nothing when there is none, or of pages of another size."""
     data = _read(Path(f"{path}-wal"))
-    if len(data) < _HEAD + _FRAME + PAGE:
-        return Log(False, {}, {}, {})
+    if len(data) < _HEAD + _FRAME + PAGE:  # empty; or nothing is left of what was committed
+        return Log(bool(_known(_read(Path(f"{path}-shm")))), {}, {}, {})
     magic, _, size, *_, first, second = struct.unpack_from(">8I", data)
     order = _MAGIC.get(magic, _NATIVE)
     sums = first, second
@@ -89,12 +89,14 @@ def _misses(read: list[_Frame], own: list[_Frame], known: int | None) -> bool:
     return any(one.commits and one is not torn for one in own[committed:])
 
 
-def _known(index: bytes, salts: bytes) -> int | None:
-    """Return how many frames were committed, as a log's index tells; None when it is no good."""
+def _known(index: bytes, salts: bytes | None = None) -> int | None:
+    """Return how many frames were committed, as a log's index tells; None when it is no good, or of
+    a log with other salts.
+    """
     # Its head is there twice; the second one is written first.
     for at in (_INDEX, 0):
         head = index[at : at + _INDEX]
-        if len(head) == _INDEX and head[32:40] == salts:
+        if len(head) == _INDEX and salts in (None, head[32:40]):
             (frames,) = struct.unpack_from("=I", head, 16)
             if struct.unpack_from("=2I", head, 40) == _checksum(_NATIVE, head[:40], (0, 0)):
                 return int(frames)
