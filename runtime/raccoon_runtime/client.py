@@ -54,9 +54,9 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         given, frames = self._frame_all(events)
         end = _now() + wait
         delivery = self._bound()
-        places = delivery.accept_all(frames)
+        places = delivery.door.accept_all(frames)
         while len(places) < len(frames):
-            more = await delivery.accept_when_room(frames, len(places), end - _now())
+            more = await delivery.door.accept_when_room(frames, len(places), end - _now())
             if not more:
                 raise full(wait, delivery.futures(AckFuture, places), len(frames))
             places += more
@@ -75,8 +75,8 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         """
         delivery = self._bound()
         frame = self._frame(event)
-        place = delivery.accept(frame) or await self._accepted(delivery, frame, math.inf)
-        await delivery.kept(place)
+        place = delivery.door.accept(frame) or await self._accepted(delivery, frame, math.inf)
+        await delivery.door.kept(place)
         return AckFuture(delivery.handle, place)
 
     def submit_nowait(self, event: object, /) -> AckFuture:
@@ -88,7 +88,7 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         delivery = self._living()
         if not delivery.handle.bound and asyncio._get_running_loop() is not None:
             delivery.bind()
-        place = delivery.accept(self._frame(event))
+        place = delivery.door.accept(self._frame(event))
         if place is None:
             raise QueueFull("too much is pending; await submit() waits for room")
         return AckFuture(delivery.handle, place)
@@ -137,7 +137,7 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
 
     async def _deliver(self, frame: bytes, wait: float) -> Ack:
         delivery = self._bound()
-        place, left = delivery.accept(frame), wait
+        place, left = delivery.door.accept(frame), wait
         if place is None:
             end = _now() + wait
             place = await self._accepted(delivery, frame, wait)
@@ -148,7 +148,7 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         return future.result()
 
     async def _accepted(self, delivery: Delivery, frame: bytes, wait: float) -> Place:
-        places = await delivery.accept_when_room([frame], 0, wait)
+        places = await delivery.door.accept_when_room([frame], 0, wait)
         if not places:
             raise full(wait)
         return places[0]

@@ -71,10 +71,10 @@ class SyncClient(BaseClient[Ack]):
         given, frames = self._frame_all(events)
         end = time.monotonic() + wait
         delivery = self._waited_for()
-        places = delivery.accept_all(frames)
+        places = delivery.door.accept_all(frames)
         while len(places) < len(frames):
             room = min(end - time.monotonic(), self._options.room_timeout)
-            more = delivery.accept_when_room_for_thread(frames, len(places), room)
+            more = delivery.door.accept_when_room_for_thread(frames, len(places), room)
             if not more:
                 futures = delivery.futures(SyncAckFuture, places)
                 raise full(min(wait, self._options.room_timeout), futures, len(frames))
@@ -95,9 +95,9 @@ class SyncClient(BaseClient[Ack]):
         """
         delivery = self._waited_for()
         frame = self._frame(event)
-        place = delivery.accept(frame) or self._accepted(delivery, frame, math.inf)
+        place = delivery.door.accept(frame) or self._accepted(delivery, frame, math.inf)
         future = SyncAckFuture(delivery.handle, place)
-        if not delivery.kept_for_thread(place, self._options.room_timeout):
+        if not delivery.door.kept_for_thread(place, self._options.room_timeout):
             raise overdue([future], self._options.room_timeout)
         return future
 
@@ -107,7 +107,7 @@ class SyncClient(BaseClient[Ack]):
         QueueFull when there is no room for it now. To be called from any thread.
         """
         delivery = self._started()
-        place = delivery.accept(self._frame(event))
+        place = delivery.door.accept(self._frame(event))
         if place is None:
             raise QueueFull("too much is pending; submit() waits for room")
         return SyncAckFuture(delivery.handle, place)
@@ -175,7 +175,7 @@ class SyncClient(BaseClient[Ack]):
         wait = self._wait_of(timeout)
         end = time.monotonic() + wait
         delivery = self._waited_for()
-        place = delivery.accept(frame) or self._accepted(delivery, frame, wait)
+        place = delivery.door.accept(frame) or self._accepted(delivery, frame, wait)
         future = SyncAckFuture(delivery.handle, place)
         if not future.wait(end - time.monotonic()):
             raise overdue([future], wait)
@@ -183,7 +183,7 @@ class SyncClient(BaseClient[Ack]):
 
     def _accepted(self, delivery: Delivery, frame: bytes, wait: float) -> Place:
         room = min(wait, self._options.room_timeout)
-        places = delivery.accept_when_room_for_thread([frame], 0, room)
+        places = delivery.door.accept_when_room_for_thread([frame], 0, room)
         if not places:
             raise full(room)
         return places[0]

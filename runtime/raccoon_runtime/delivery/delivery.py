@@ -1,12 +1,11 @@
 """The way of an event from its acceptance to its outcome, in one object.
 
-accept ─▶ Queue ─▶ Window ─▶ Dispatcher ─▶ transport ─▶ Dispatcher ─▶ Queue.done ─▶ future, acks()
+Door ─▶ Queue ─▶ Window ─▶ Dispatcher ─▶ transport ─▶ Dispatcher ─▶ Queue.done ─▶ future, acks()
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -25,13 +24,13 @@ from .acks import AckStream, Streams, SyncAckStream
 from .batch import Batch
 from .callbacks import Callbacks
 from .dispatcher import Dispatcher
+from .door import Door
 from .flush import Flush, Flushes
 from .future import AckFuture, SyncAckFuture, came, resolve, wake
 from .handle import LoopHandle
 from .letters import DeadLetters
 from .notices import Notices
 from .queue import Bounds, Place, Queue
-from .room import put_in_turn, put_in_turn_for_thread
 from .stats import Counters, Stats
 from .unclosed import held, hold, let_go
 from .undelivered import Read, Undelivered
@@ -72,9 +71,16 @@ class Delivery:
         self._left: list[Undelivered] = []
         self._letters: DeadLetters | None = None
         self._watch: telemetry.Watch | None = None
-        self._tracing: telemetry.Tracing | None = None
         self._spool: Spool | None = None
         self._queue = self._make_queue()
+        self.door = Door(
+            self._queue,
+            self._wire,
+            options.overflow,
+            self._dropped,
+            self._refused,
+            spools=self._spool is not None,
+        )
         self._dispatcher = Dispatcher(
             transport,
             self._queue,
@@ -126,84 +132,21 @@ class Delivery:
         if self._options.telemetry:
             address = self.transport.address
             self._watch = telemetry.watch(self.stats, address)
-            self._tracing = self._dispatcher.tracing = telemetry.tracing(address)
+            tracing = self._dispatcher.tracing = telemetry.tracing(address)
+            if tracing is not None:
+                self.door.context = tracing.current
 
     # --- in ---------------------------------------------------------------------------
 
-    def accept(self, frame: bytes) -> Place | None:
-        """Accept a framed event and return where it is; None when there is no room for it now, or
-        others wait for room.
-        """
-        place = self._queue.put(frame, self._context())
-        if place is None and self._options.overflow != "wait":
-            return self._dropped(frame)
-        return place
+    def _dropped(self, whole: Batch, parts: tuple[Batch, ...]) -> None:
+        if whole is not parts[0]:
+            self._flushes.divided(whole, parts)
+        self._settled(parts[0], DroppedError(req_guid=parts[0].req_guid))
 
-    def accept_all(self, frames: Sequence[bytes]) -> list[Place]:
-        """Accept as many as there is room for, in order, and return where they are."""
-        context = self._context()
-        places = self._queue.put_all(frames, context=context)
-        while len(places) < len(frames) and self._options.overflow != "wait":
-            places.append(self._dropped(frames[len(places)]))
-            places += self._queue.put_all(frames, len(places), context=context)
-        return places
-
-    async def accept_when_room(
-        self, frames: Sequence[bytes], start: int, seconds: float
-    ) -> list[Place]:
-        """Wait for room, and accept as many as there is room for then, from `start` on; none when
-        that does not come in time.
-        """
-        return await put_in_turn(self._queue, frames, start, seconds, self._context())
-
-    def accept_when_room_for_thread(
-        self, frames: Sequence[bytes], start: int, seconds: float
-    ) -> list[Place]:
-        """The same, for a thread to wait."""
-        return put_in_turn_for_thread(self._queue, frames, start, seconds, self._context())
-
-    def _context(self) -> object:
-        return None if self._tracing is None else self._tracing.current()
-
-    def _dropped(self, frame: bytes) -> Place:
-        """Make room as the policy says, or drop the event itself."""
-        if self._options.overflow == "drop_oldest" and self._queue.may_fit(len(frame)):
-            while (found := self._queue.drop_oldest()) is not None:
-                whole, parts = found
-                if whole is not parts[0]:
-                    self._flushes.divided(whole, parts)
-                self._settled(parts[0], DroppedError(req_guid=parts[0].req_guid))
-                if (place := self._queue.put(frame, self._context())) is not None:
-                    return place
-        batch = Batch(self._wire)
-        batch.add(frame, len(frame))
-        error = DroppedError(req_guid=batch.req_guid)
+    def _refused(self, batch: Batch, error: DroppedError) -> None:
         self._bury(batch, error)
         self._queue.refuse(batch, error)
         self._streams.put(error)
-        return batch, 0
-
-    async def kept(self, place: Place) -> None:
-        """Wait until an event is on the disk, if there is a spool.
-
-        UndeliveredError when the client was closed before the disk took it.
-        """
-        if self._spool is not None:
-            loop = asyncio.get_running_loop()
-            waiter: asyncio.Future[bool] = loop.create_future()
-            self._queue.when_kept(place, partial(wake, loop, waiter))
-            await waiter
-            _check_kept(place)
-
-    def kept_for_thread(self, place: Place, seconds: float) -> bool:
-        """The same, for a thread to wait; whether that came in time."""
-        if self._spool is not None:
-            kept = threading.Event()
-            self._queue.when_kept(place, kept.set)
-            if not kept.wait(None if seconds == math.inf else max(seconds, 0.0)):
-                return False
-            _check_kept(place)
-        return True
 
     # --- out --------------------------------------------------------------------------
 
@@ -457,12 +400,6 @@ def _in_spool(error: SendError) -> SendError:
     )
     told.__cause__ = error.__cause__
     return told
-
-
-def _check_kept(place: Place) -> None:
-    batch, _ = place[0].find(place[1])
-    if isinstance(batch.outcome, UndeliveredError) and not batch.kept:
-        raise batch.outcome.about(batch.req_guid)
 
 
 def _bounds(transport: Transport, options: ClientOptions) -> Bounds:
