@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.signals import hear_interrupts
+from tests.signals import hear_signals
 
 from .cell import run_cell
 from .matrix import Cell, cells
@@ -28,7 +28,7 @@ GRACE = 150.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line says, and return the exit code."""
-    hear_interrupts()
+    hear_signals()
     options = _parser().parse_args(arguments)
     chosen = cells(short=options.short, only=options.only)
     if options.cell is not None:
