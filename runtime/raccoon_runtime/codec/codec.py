@@ -126,9 +126,10 @@ class Codec(Generic[M]):
 
     def from_json(self, text: str | bytes, ignore_unknown: bool = False) -> M:
         """Return the message that a text describes."""
-        intake = Intake()
-        intake.ignore_unknown = ignore_unknown
-        found = loads(text, self.plan.name)
+        intake, plan = Intake(), self.plan
+        if ignore_unknown:
+            intake.ignore_unknown = True
+        found = loads(text, plan)
         try:
             made = self.parse_dict(found, intake)
         except DecodeError:
@@ -136,7 +137,7 @@ class Codec(Generic[M]):
                 raise
             intake.keys = 0
             made = self.parse_dict(found, intake)
-        check_once(text, intake.keys, self.plan.name)
+        check_once(text, intake.keys, plan)
         return made
 
     def from_dict(self, value: Any, ignore_unknown: bool = False) -> M:

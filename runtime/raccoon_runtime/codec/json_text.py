@@ -9,6 +9,7 @@ import orjson
 
 from ..errors import DecodeError
 from .json_in import EDGE
+from .plan import Plan
 
 
 class Intake:
@@ -20,12 +21,12 @@ class Intake:
     """How many have been seen."""
 
 
-def loads(text: str | bytes, name: str) -> Any:
+def loads(text: str | bytes, plan: Plan) -> Any:
     """Return what a text holds; DecodeError when it is no JSON."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise DecodeError(f"{name}: not JSON: {error}") from None
+        raise DecodeError(f"{plan.name}: not JSON: {error}") from None
 
 
 def edge_told_apart(text: str | bytes) -> Any:
@@ -61,7 +62,7 @@ def keys_in(value: Any) -> int:
     return count
 
 
-def check_once(text: str | bytes, keys: int, name: str) -> None:
+def check_once(text: str | bytes, keys: int, plan: Plan) -> None:
     """Check that no object has one key twice, of which orjson takes the last; DecodeError if so.
 
     `keys` is how many came out. Where the text has that many colons after a quote, and none after a
@@ -79,9 +80,9 @@ def check_once(text: str | bytes, keys: int, name: str) -> None:
         try:
             json.loads(text, object_pairs_hook=_once)
         except DecodeError as error:
-            raise DecodeError(f"{name}: {error}") from None
+            raise DecodeError(f"{plan.name}: {error}") from None
         except RecursionError:
-            raise DecodeError(f"{name}: nested too deep") from None
+            raise DecodeError(f"{plan.name}: nested too deep") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:
