@@ -161,6 +161,10 @@ _YES = re.compile(
 _ENTRY = len(b"\n\x08req_guid\x12.")
 
 
+# An enum's class takes its time to look a member up.
+_SUCCESS, _OK = Status.STATUS_SUCCESS, Code.CODE_OK
+
+
 def response_proto(body: bytes) -> Ack:
     """Return the `SendEventResponse`; DecodeError when it is none.
 
@@ -173,7 +177,7 @@ def response_proto(body: bytes) -> Ack:
         if ord(size) == len(text) and ord(entry) == _ENTRY + len(text):
             guid = text.decode()
             data = {"req_guid": guid}
-            return Ack(guid, Status.STATUS_SUCCESS, Code.CODE_OK, _sent_time(sent_time), "", data)
+            return Ack(guid, _SUCCESS, _OK, _sent_time(sent_time), "", data)
     return _response_proto(body)
 
 
