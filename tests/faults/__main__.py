@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from tests.signals import hear_signals
 
 from .cell import run_cell
 from .matrix import Cell, cells
+from .servers import REAL
 from .table import Result, lines
 
 PATIENT = 12
@@ -76,10 +78,12 @@ def _one(chosen: Sequence[Cell], options: argparse.Namespace) -> int:
 
 
 async def _all(chosen: Sequence[Cell], options: argparse.Namespace) -> list[Result]:
-    busy, patient = asyncio.Semaphore(options.jobs), asyncio.Semaphore(PATIENT)
+    # Of real servers one can run at a time: their profiler's port is fixed.
+    alone = REAL in os.environ
+    busy, patient = asyncio.Semaphore(1 if alone else options.jobs), asyncio.Semaphore(PATIENT)
 
     async def run(cell: Cell) -> Result:
-        waits = cell.row.patient and not options.short
+        waits = cell.row.patient and not options.short and not alone
         async with patient if waits else busy:
             result = await _apart(cell, options)
         told = "skip" if result.skipped else "MISS" if result.misses else "ok"
