@@ -60,6 +60,17 @@ def answering(message: bytes | None, headers: Headers, trailers: Headers) -> Any
     return speaking_h2(script)
 
 
+def ignoring(called: asyncio.Event) -> Any:
+    """Say that a call came, and never answer it."""
+
+    async def script(server: H2) -> None:
+        await server.call()
+        called.set()
+        await server.wire.ended()
+
+    return speaking_h2(script)
+
+
 @pytest.mark.parametrize(
     "greeting",
     [
@@ -332,13 +343,7 @@ async def test_a_connection_without_stream_ids_left_is_replaced(make: Make, peer
 async def test_a_call_that_fails_while_its_sender_gives_up(make: Make, peer: Peer) -> None:
     """asyncio would say, in the log, that nobody asked for its error."""
     called = asyncio.Event()
-
-    async def ignore(server: H2) -> None:
-        await server.call()
-        called.set()
-        await server.wire.ended()
-
-    peer.handler = speaking_h2(ignore)
+    peer.handler = ignoring(called)
     transport = make(peer.url("grpc"))
     guid = new_guid()
     sending = asyncio.ensure_future(transport.send(guid, body(transport.wire, guid)))
@@ -452,13 +457,7 @@ async def test_a_short_address_means_grpc(make: Make, peer: Peer) -> None:
 
 async def test_close_ends_what_is_under_way(make: Make, peer: Peer) -> None:
     called = asyncio.Event()
-
-    async def ignore(server: H2) -> None:
-        await server.call()
-        called.set()
-        await server.wire.ended()
-
-    peer.handler = speaking_h2(ignore)
+    peer.handler = ignoring(called)
     transport = make(peer.url("grpc"))
     waiting = asyncio.ensure_future(fail(transport, ConnectionLostError, persisted="possibly"))
     await called.wait()

@@ -200,7 +200,7 @@ class Dispatcher:
         batch.unanswered = False
         if isinstance(error, TooLargeError) and batch.count > 1:  # no failure of its events
             self._answered()
-            self._go_on(*self._split(batch, *batch.halves()))
+            self._go_on(*self._halves(batch))
             return
         now = time.monotonic()
         batch.failures += 1
@@ -263,7 +263,7 @@ class Dispatcher:
     def _divide_probe(self, batch: Batch, error: SendError) -> None:
         """Let a part of it find out: one event may be why nothing gets through."""
         batch.failures -= 1
-        probe, rest = self._split(batch, *batch.halves())
+        probe, rest = self._halves(batch)
         self._again.appendleft(rest)
         self._gate.hold(probe)
         self._gate_due_in(self._retry.delay(_SOON, error.retry_after))
@@ -292,13 +292,13 @@ class Dispatcher:
         elif batch.count == 1 or batch.suspicions < STRIKES:
             self._later(batch, error)
         else:
-            for half in self._split(batch, *batch.halves()):
+            for half in self._halves(batch):
                 self._go_on_in(self._retry.delay(_SOON), half)
 
     def _end_of_patience(self, batch: Batch, error: SendError) -> None:
         # What one event did must not be the end of the others, if others are delivered.
         if batch.count > 1 and batch.suspicions:
-            self._go_on(*self._split(batch, *batch.halves()))
+            self._go_on(*self._halves(batch))
         else:
             self._give_up(batch, error)
 
@@ -322,7 +322,7 @@ class Dispatcher:
         if self._spent(batch, error, now):
             # What one event did must not be the end of the others, unless nothing gets through.
             if batch.count > 1 and not self._broker.out:
-                self._go_on(*self._split(batch, *batch.halves()))
+                self._go_on(*self._halves(batch))
             else:
                 self._give_up(batch, error)
         elif verdict is Verdict.FAIL:
@@ -330,7 +330,7 @@ class Dispatcher:
         elif verdict is Verdict.RETRY:
             self._later(batch, error)
         elif verdict is Verdict.SPLIT:
-            self._go_on(*self._split(batch, *batch.halves()))
+            self._go_on(*self._halves(batch))
         else:
             self._doubt(batch, error, now)
 
@@ -340,7 +340,7 @@ class Dispatcher:
         if not self._gate.guards(batch):
             self._again.append(batch)
         elif batch.count > 1:
-            probe, rest = self._split(batch, *batch.halves())
+            probe, rest = self._halves(batch)
             self._again.appendleft(rest)
             self._probe_soon(probe)
         elif (other := self._unlike()) is not None:
@@ -393,6 +393,9 @@ class Dispatcher:
         return alone
 
     # --- outcomes -------------------------------------------------------------------------
+
+    def _halves(self, batch: Batch) -> tuple[Batch, ...]:
+        return self._split(batch, *batch.halves())
 
     def _split(self, batch: Batch, *groups: Sequence[int]) -> tuple[Batch, ...]:
         parts = self._queue.split(batch, *groups)

@@ -166,17 +166,18 @@ class SyncAckFuture(BaseAckFuture):
 
         SendTimeoutError when neither came within `timeout` seconds; None waits as long as it takes.
         """
-        seconds = wait_of(timeout)
-        if not self.wait(seconds):
-            raise overdue([self], seconds)
+        self._wait_at_most(timeout)
         return self._ack()
 
     def exception(self, timeout: float | None = None) -> SendError | None:
         """Return why there is no ack, or None when there is one; waits like `result`."""
+        self._wait_at_most(timeout)
+        return super().exception()
+
+    def _wait_at_most(self, timeout: float | None) -> None:
         seconds = wait_of(timeout)
         if not self.wait(seconds):
             raise overdue([self], seconds)
-        return super().exception()
 
     def wait(self, seconds: float) -> bool:
         """Wait for the outcome; whether it came in time."""
