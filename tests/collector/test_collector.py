@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
+import sys
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
 from raccoon_runtime import JSON, PROTO, ConfigError, DecodeError, UsageError
 from raccoon_runtime.collector import Collector, Delay, Stored
+from raccoon_runtime.collector.process import CollectorProcess
 
 from generated import AsyncEventClient, ClickEvent, EventClient, Money, PageEvent
 from tests.interop import bodies, raw, raw_grpc
@@ -246,6 +250,32 @@ async def test_a_restart_of_one_in_a_thread_from_another_loop() -> None:
         socket.create_connection(("127.0.0.1", collector.http_port))
     async with collector:  # which belongs to this loop from now on
         assert await post(collector) == 200
+
+
+def is_kept(url: str) -> bool:
+    """Whether the port is nobody else's while clients are refused there."""
+    port = urlsplit(url).port
+    with pytest.raises(ConnectionError):
+        socket.create_connection(("127.0.0.1", port))
+    with socket.socket() as other:
+        try:
+            other.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone lets ports be kept")
+def test_the_ports_stay_its_own_while_it_is_stopped() -> None:
+    with Collector.in_thread() as collector, collector.stopped():
+        assert is_kept(collector.http_url)
+        assert is_kept(collector.grpc_url)
+    with CollectorProcess() as process:
+        process.kill()
+        assert is_kept(process.http_url)
+        assert is_kept(process.grpc_url)
+        process.start()
+        assert process.stats()["received"] == 0
 
 
 def test_what_fails_in_the_block_ends_it_too() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from typing import ClassVar, Protocol
 from raccoon_runtime.collector import Fault
 from raccoon_runtime.collector.process import CollectorProcess
 
+from ..ports import own_port
 from .books import NO_GUID, Ledger
 from .events import number_in
 
@@ -62,7 +62,7 @@ class RaccoonServer:
 
     def __init__(self, binary: str, log: Path, *, event_ack: int = 1, dedup: bool = False) -> None:
         self._log = log
-        self._http, self._grpc = _own_port(), _own_port()
+        self._http, self._grpc = own_port(), own_port()
         self._command = [binary, "server", "--publisher.type", "log"]
         self._command += ["--server.websocket.conn.id.header", "X-User-ID"]
         self._command += ["--event.ack", str(event_ack)]
@@ -200,17 +200,3 @@ def _listens(port: int) -> bool:
             return True
         time.sleep(0.01)  # it says nowhere that it does
     return False
-
-
-def _own_port() -> int:
-    """Return a free port, none of those that the system gives to connections meanwhile."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

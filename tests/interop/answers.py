@@ -13,12 +13,15 @@ SUCCESS, ERROR = 1, 2
 
 def timeless(body: bytes) -> bytes:
     """The answer without its time, and with what Go's protobuf varies at random made the same."""
-    body = body.replace("\u00a0".encode(), b" ")
     if body.startswith(b"{"):
-        return re.sub(rb'"sent_time":\d+', b'"sent_time":0', body)
+        return _same_spaces(re.sub(rb'"sent_time":\d+', b'"sent_time":0', body))
     body = re.sub(rb"^(\x08.\x10.\x18)[\x80-\xff]{4}.", rb"\1", body, flags=re.DOTALL)
     # A space for two bytes has changed the length before it.
-    return re.sub(rb'"(.|[\x80-\xff].)(cannot )', rb'"\2', body, flags=re.DOTALL)
+    return re.sub(rb'"(.|[\x80-\xff].)(cannot )', rb'"\2', _same_spaces(body), flags=re.DOTALL)
+
+
+def _same_spaces(body: bytes) -> bytes:
+    return body.replace("\u00a0".encode(), b" ")
 
 
 def answer(wire: str, code: int, guid: str | None = None, reason: str = "") -> bytes:

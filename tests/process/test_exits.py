@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-import socket
 from pathlib import Path
 
 import pytest
 from raccoon_runtime.collector import Collector, NoAnswer
+
+from tests.ports import SILENT_PORT
 
 from .conftest import Run, numbered, stored
 
@@ -22,9 +23,7 @@ def url_of(collector: Collector, scheme: str) -> str:
 
 def nobody() -> str:
     """An address where nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"ws://127.0.0.1:{found.getsockname()[1]}"
+    return f"ws://127.0.0.1:{SILENT_PORT}"
 
 
 SYNC = """

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import pytest
 from raccoon_runtime.collector import Answered, Collector
 
 from generated import AsyncEventClient, RefundEvent, SearchEvent
+from tests.ports import SILENT_PORT, own_port
 
 from .conftest import PATIENCE, ROOT
 
@@ -85,12 +85,6 @@ class Service:
         self._process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def post(port: int, path: str, **query: object) -> None:
     url = f"http://127.0.0.1:{port}{path}?{urllib.parse.urlencode(query)}"
     request = urllib.request.Request(url, method="POST")
@@ -143,7 +137,7 @@ ON_EACH_PYTHON = {"uvicorn, one process", "gunicorn, threads"}
     ],
 )
 def test_web_servers(launch: Callable[..., Service], collector: Collector, name: str) -> None:
-    port = free_port()
+    port = own_port()
     service = launch(SERVERS[name].format(port=port))
     workers = 1 if "one" in name else 2
     service.says(READY, workers)
@@ -161,7 +155,7 @@ def test_a_web_server_while_raccoon_restarts(
     launch: Callable[..., Service], collector: Collector
 ) -> None:
     """Users notice nothing; the worker ends only when all is delivered."""
-    port = free_port()
+    port = own_port()
     service = launch(SERVERS["gunicorn, threads"].format(port=port))
     service.says(READY, 2)
     with ThreadPoolExecutor(4) as users:
@@ -281,7 +275,7 @@ def serverless() -> str:
 
 
 def test_the_serverless_function_while_raccoon_is_out(environment: dict[str, str]) -> None:
-    environment["RACCOON_URL"] = f"ws://127.0.0.1:{free_port()}"
+    environment["RACCOON_URL"] = f"ws://127.0.0.1:{SILENT_PORT}"
     code = serverless().replace("timeout=5", "timeout=0.2") + "\nhandler({'query': 'x'}, None)"
     code += "\nassert events.stats().pending == 1\nimport os; os._exit(0)"
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 from raccoon_runtime import Event
 from raccoon_runtime.collector import Collector
+
+from tests.ports import SILENT_PORT
 
 OPTIONS: dict[str, Any] = {"serializer": "json", "retry_wait": 0.01, "retry_max_wait": 0.1}
 
@@ -32,8 +33,7 @@ def stored(collector: Collector) -> Counter[int]:
 
 def nobody() -> str:
     """The address of a server that is not there."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"ws://127.0.0.1:{listener.getsockname()[1]}/api/v1/events"
+    return f"ws://127.0.0.1:{SILENT_PORT}/api/v1/events"
 
 
 def spool_files(directory: Path) -> list[str]:

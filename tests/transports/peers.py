@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -280,9 +279,3 @@ def speaking_h2(serve: Callable[[H2], Awaitable[None]]) -> Handler:
         await serve(H2(wire))
 
     return handler
-
-
-def unused_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

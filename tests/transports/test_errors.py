@@ -38,7 +38,7 @@ from raccoon_runtime.errors import (
 from raccoon_runtime.transports import base, grpc_errors, http_errors
 
 from generated import EventClient
-from tests.transports.peers import unused_port
+from tests.ports import SILENT_PORT
 
 ROOT = Path(__file__).parents[2]
 
@@ -211,7 +211,7 @@ def test_every_error_can_be_pickled(kind: type[RaccoonError]) -> None:
 
 
 def test_a_timeout_can_be_pickled_and_its_future_stays() -> None:
-    client = EventClient.connect(f"http://127.0.0.1:{unused_port()}")
+    client = EventClient.connect(f"http://127.0.0.1:{SILENT_PORT}")
     with pytest.raises(SendTimeoutError) as caught:
         client.send_page_event(event_name="x", timeout=0.01)
     client.close(0)

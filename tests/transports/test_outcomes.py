@@ -48,8 +48,8 @@ from raccoon_runtime.errors import (
 )
 from raccoon_runtime.transports import Transport
 
+from tests.ports import SILENT_PORT
 from tests.transports.conftest import Make
-from tests.transports.peers import unused_port
 from tests.transports.sending import body, deliver, fail, new_guid
 from tests.waiting import until
 
@@ -138,7 +138,7 @@ async def test_what_cannot_be_published_may_be_sent_again(
 
 
 async def test_no_listener(make: Make, scheme: str) -> None:
-    address = f"{'http' if scheme == 'rest' else scheme}://127.0.0.1:{unused_port()}"
+    address = f"{'http' if scheme == 'rest' else scheme}://127.0.0.1:{SILENT_PORT}"
     error = await fail(make(address), ConnectError, persisted="no", retryable=True, outage=True)
     assert "refused" in error.reason.lower()
 

@@ -13,6 +13,7 @@ from raccoon_runtime.errors import ConfigError, SendError
 from raccoon_runtime.options import TransportOptions
 from raccoon_runtime.transports import make_transport
 
+from tests.ports import SILENT_PORT
 from tests.transports.conftest import Make
 from tests.transports.peers import (
     H2,
@@ -23,7 +24,6 @@ from tests.transports.peers import (
     hold,
     http,
     speaking_h2,
-    unused_port,
     upgraded,
 )
 from tests.transports.sending import body, new_guid
@@ -127,7 +127,7 @@ async def test_errors_without_a_server(
     make: Make, scheme: str, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     query = "" if scheme == "grpc" else QUERY
-    await check(make, caplog, f"{scheme}://anna:hunter2@{host}:{unused_port()}{query}")
+    await check(make, caplog, f"{scheme}://anna:hunter2@{host}:{SILENT_PORT}{query}")
 
 
 async def test_a_large_body_to_a_closed_connection(
@@ -184,7 +184,7 @@ def failing() -> Any:
 async def test_headers_that_a_function_makes(
     make: Make, scheme: str, headers: Callable[[], Any]
 ) -> None:
-    transport = make(f"{scheme}://127.0.0.1:{unused_port()}", headers=headers)
+    transport = make(f"{scheme}://127.0.0.1:{SILENT_PORT}", headers=headers)
     guid = new_guid()
     with pytest.raises(SendError) as caught:
         await transport.send(guid, body(transport.wire, guid))

@@ -21,8 +21,8 @@ from raccoon_runtime.errors import (
 )
 from raccoon_runtime.transports import make_transport
 
+from tests.ports import SILENT_PORT
 from tests.transports.conftest import url_of
-from tests.transports.peers import unused_port
 from tests.transports.sending import deliver, fail
 
 uvloop: Any = pytest.importorskip("uvloop")
@@ -67,7 +67,7 @@ def test_outcomes(run: Run, scheme: str) -> None:
 def test_no_listener(run: Run, scheme: str) -> None:
     async def scenario() -> None:
         url = {"ws": "ws", "rest": "http", "grpc": "grpc"}[scheme]
-        transport = make_transport(f"{url}://127.0.0.1:{unused_port()}")
+        transport = make_transport(f"{url}://127.0.0.1:{SILENT_PORT}")
         error = await fail(transport, ConnectError, persisted="no")
         assert "refused" in error.reason.lower()
         await transport.close()

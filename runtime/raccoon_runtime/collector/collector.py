@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from .http import EVENTS_PATH, HttpSide
 from .intake import Intake
 from .ledger import Ledger, Received, Stored
 from .settings import Settings, SettingsKeywords
-from .sockets import listen
+from .sockets import Place
 
 M = TypeVar("M", bound=Message)
 
@@ -36,7 +36,8 @@ class Collector:
 
     Without asyncio: `with Collector.in_thread() as collector:` and `collector.wait(2)`. The
     keywords are those of `Settings`; ports are the system's choice unless told. After `stop` it can
-    be started again: on the same ports, with what it has. Without asyncio `stopped` does both.
+    be started again: on the same ports, with what it has. Without asyncio `stopped` does both. The
+    ports are nobody else's meanwhile (on Linux).
     """
 
     def __init__(self, **settings: Unpack[SettingsKeywords]) -> None:
@@ -46,8 +47,9 @@ class Collector:
         self._intake = Intake(self.settings, self._ledger, self.faults)
         self._http = HttpSide(self.settings, self._intake)
         self._grpc = GrpcSide(self.settings, self._intake)
-        self.http_port = self.settings.http_port
-        self.grpc_port = self.settings.grpc_port
+        self.http_port: int = self.settings.http_port
+        self.grpc_port: int = self.settings.grpc_port
+        self._places: tuple[Place, Place] | None = None  # of HTTP and of gRPC
         self._loop: asyncio.AbstractEventLoop | None = None
         self._home: asyncio.AbstractEventLoop | None = None  # that of `in_thread`
 
@@ -160,20 +162,14 @@ class Collector:
         self._loop = asyncio.get_running_loop()
         if self.settings.ssl is not None:
             self.settings.ssl.set_alpn_protocols(["http/1.1", "h2"])
-        http = listen(self.settings.host, self.http_port)
-        try:
-            grpc = listen(self.settings.host, self.grpc_port)
-        except OSError:
-            http.close()
-            raise
-        try:
+        if self._places is None:
+            host = self.settings.host
+            self._places = Place(host, self.http_port), Place(host, self.grpc_port)
+        with ExitStack() as undo:
+            http, grpc = [undo.enter_context(place.listen()) for place in self._places]
             self._intake.open()
-        except OSError:
-            http.close()
-            grpc.close()
-            raise
-        self.http_port = int(http.getsockname()[1])
-        self.grpc_port = int(grpc.getsockname()[1])
+            undo.pop_all()
+        self.http_port, self.grpc_port = [place.port for place in self._places]
         await self._http.start(http)
         await self._grpc.start(grpc)
 
@@ -199,6 +195,7 @@ class Collector:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+        self._places = None
 
     @classmethod
     @contextmanager
@@ -218,7 +215,7 @@ class Collector:
             started.set_result(ending)
             await ending.wait()
             await collector.stop()
-            collector._home = None
+            collector._home = collector._places = None
 
         thread = threading.Thread(
             target=lambda: asyncio.run(serve()), name="raccoon-collector", daemon=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from typing_extensions import Self
@@ -16,6 +18,7 @@ from typing_extensions import Self
 from . import control, ledger_file
 from .faults import Fault
 from .ledger_file import Entry
+from .sockets import AddressError, Place
 
 
 class CollectorProcess:
@@ -41,6 +44,7 @@ class CollectorProcess:
     ) -> None:
         self._arguments = arguments
         self._ports = [http_port, grpc_port]
+        self._places: list[Place] = []  # while it is not running
         self._ledger = ledger
         self._process: subprocess.Popen[bytes] | None = None
         self.ws_url = self.http_url = self.grpc_url = ""
@@ -62,7 +66,8 @@ class CollectorProcess:
         )
         urls: dict[str, str] = self._told()["listening"]
         self.ws_url, self.http_url, self.grpc_url = urls["ws"], urls["rest"], urls["grpc"]
-        self._ports = [_port(self.http_url), _port(self.grpc_url)]
+        self._ports = [urlsplit(url).port or 0 for url in (self.http_url, self.grpc_url)]
+        self._places = []
         return self
 
     def add(self, fault: Fault) -> int:
@@ -130,7 +135,15 @@ class CollectorProcess:
     def _end(self, process: subprocess.Popen[bytes]) -> int:
         self._process = None
         with process:
-            return process.wait()
+            code = process.wait()
+        if self.http_url:
+            self._keep_ports()
+        return code
+
+    def _keep_ports(self) -> None:
+        host = urlsplit(self.http_url).hostname or ""
+        with contextlib.suppress(AddressError):  # `start` tells of it, if one is still taken then
+            self._places = [Place(host, port) for port in self._ports]
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         process = self._running()
@@ -149,7 +162,3 @@ class CollectorProcess:
             raise RuntimeError(f"the collector ended, with exit code {self._end(process)}")
         found: dict[str, Any] = orjson.loads(line)
         return found
-
-
-def _port(url: str) -> int:
-    return int(url.rsplit(":", 1)[1].split("/", 1)[0])

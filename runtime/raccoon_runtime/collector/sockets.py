@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import struct
+import sys
 from typing import cast
 
 from .source import Source
@@ -25,17 +26,57 @@ class AddressError(OSError):
         return str(self.args[1])
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; an AddressError that names the address when it cannot."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        # `create_server` adds the address to the words; a gaierror's number is not errno's.
-        why = (
-            error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        )
-        raise AddressError(error.errno, f"cannot listen on {host}:{port}: {why}") from error
+class Place:
+    """A port to listen on; an AddressError names it when that cannot be.
+
+    It stays ours also while nobody listens there: clients are refused, and no other socket is given
+    it, a client's neither. What keeps it is a socket that is bound and does not listen; Linux alone
+    lets another one listen beside it.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self._keeper: socket.socket | None = None
+        if sys.platform == "linux":
+            self._keeper = self._bound()
+
+    @property
+    def port(self) -> int:
+        """The port; 0 until the system has chosen it."""
+        return self._address[1]
+
+    def listen(self) -> socket.socket:
+        """Return a socket that listens here."""
+        sock = self._bound()
+        try:
+            sock.listen()
+        except OSError as error:
+            sock.close()
+            raise self._refused(error) from error
+        return sock
+
+    def _bound(self) -> socket.socket:
+        host, port = self._address
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
+            if os.name != "nt":  # where it would share a port with who listens there
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if ":" in host:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((host, port))
+        except OSError as error:
+            sock.close()
+            raise self._refused(error) from error
+        self._address = host, int(sock.getsockname()[1])
+        return sock
+
+    def _refused(self, error: OSError) -> AddressError:
+        host, port = self._address
+        return AddressError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}")
+
+    def __del__(self) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
 
 
 async def stop_listening(server: asyncio.Server) -> None:

@@ -20,11 +20,11 @@ import aiohttp
 from raccoon_runtime import UndeliveredError
 from raccoon_runtime.collector import Delay
 
+from ...ports import own_port
 from .. import journal
 from ..books import Expected
 from ..matrix import row
 from ..run import Miss, Run, Skip
-from ..servers import free_port
 
 PROGRAM = "tests.faults.programs."
 
@@ -60,7 +60,7 @@ async def fork_under_load(run: Run) -> None:
 @row(real=True, quick=False)
 async def gunicorn_with_preload(run: Run) -> None:
     _need("gunicorn")
-    port = free_port()
+    port = own_port()
     command = ["gunicorn", "--preload", "--workers", "3", "--bind", f"127.0.0.1:{port}"]
     application = f"{PROGRAM}preloaded:application"
     async with _server(run, *command, application, FIRST="0"):
