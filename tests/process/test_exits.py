@@ -214,6 +214,36 @@ for client in clients:
     assert told == 20, ended.stderr
 
 
+NO_NAME_SERVER = """
+import socket
+socket.getaddrinfo = lambda *asked, **named: time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        """
+with EventClient.connect() as client:
+    client.submit_nowait(page(1))
+    print(len(client.close(0.2)))
+""",
+        """
+async def main():
+    async with AsyncEventClient.connect() as client:
+        client.submit_nowait(page(1))
+        await asyncio.sleep(0)
+        print(len(await client.close(0.2)))
+asyncio.run(main())
+""",
+    ],
+    ids=["sync", "async"],
+)
+def test_a_name_server_that_does_not_answer_holds_nobody_up(start: Run, use: str) -> None:
+    ended = start(NO_NAME_SERVER + use, RACCOON_URL="ws://raccoon.test").finish(patience=30)
+    assert (ended.returncode, ended.stdout) == (0, "1\n"), ended.stderr
+
+
 def test_a_second_interrupt_does_not_wait(start: Run) -> None:
     program = SYNC + "print('ready')\ntime.sleep(60)"
     running = start(program, RACCOON_URL=nobody())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -184,17 +184,17 @@ async def test_a_name_that_nobody_knows(make: Make, scheme: str) -> None:
 
 
 class Names:
-    """Answers the event loop's look-ups."""
+    """Answers the system's look-ups."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[list[str] | BaseException] = []
         self.asked: list[str] = []
-        self._real = asyncio.get_running_loop().getaddrinfo
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._look_up)
+        self._real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", self._look_up)
 
-    async def _look_up(self, host: Any, port: Any, **options: Any) -> Any:
+    def _look_up(self, host: Any, port: Any, *options: Any, **named: Any) -> Any:
         if not str(host).endswith(".test"):
-            return await self._real(host, port, **options)
+            return self._real(host, port, *options, **named)
         self.asked.append(host)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, BaseException):
@@ -216,31 +216,33 @@ async def test_a_host_is_looked_up_for_each_connection(
     assert len(names.asked) == 3
 
 
-@pytest.mark.parametrize(
-    "failure",
-    [
-        RuntimeError("cannot schedule new futures after shutdown"),
-        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
-    ],
-)
+@pytest.mark.parametrize("threads", [True, False])
 async def test_the_last_answer_counts_while_nobody_can_be_asked(
     make: Make,
     scheme: str,
     collector: Collector,
     monkeypatch: pytest.MonkeyPatch,
-    failure: Exception,
+    threads: bool,
 ) -> None:
+    """No name server answers, or at interpreter exit no thread can be started to ask in."""
     names = Names(monkeypatch)
     url = url_of(collector, scheme).replace("127.0.0.1", "raccoon.test")
-    names.answers = [["127.0.0.1"], failure]
+    unable = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    names.answers = [["127.0.0.1"], unable]
     transport = make(url)
     await deliver(transport)
     await transport.close()
+    if not threads:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
     await deliver(transport)
-    assert len(names.asked) == 2
+    assert len(names.asked) == 1 + threads
     # One that was never found is an error like any other.
     error = await fail(make(url), ConnectError, persisted="no", retryable=True)
     assert "cannot be looked up" in error.reason
+
+
+def refuse(thread: threading.Thread) -> None:
+    raise RuntimeError("can't create new thread at interpreter shutdown")
 
 
 async def test_a_name_that_is_gone_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,11 +65,10 @@ async def test_a_connection_at_interpreter_exit(
     url: str, scheme: str, collector: Collector
 ) -> None:
     told = await run("exit_with_a_name", url.replace("127.0.0.1", "localhost"))
-    # That no name can be looked up then is what this is about.
-    assert told.splitlines() == [
-        "cannot schedule new futures after shutdown",
-        "delivered at exit",
-    ]
+    # That an event loop has no threads any more to look a name up in is what this is about.
+    refused, delivered = told.splitlines()
+    assert refused.startswith("cannot schedule new futures after")
+    assert delivered == "delivered at exit"
     assert len(collector.stored) == 2
 
 

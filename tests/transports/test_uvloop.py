@@ -22,7 +22,7 @@ from raccoon_runtime.errors import (
 from raccoon_runtime.transports import make_transport
 
 from tests.ports import SILENT_PORT
-from tests.transports.conftest import url_of
+from tests.transports.conftest import PATIENT, url_of
 from tests.transports.sending import deliver, fail
 
 uvloop: Any = pytest.importorskip("uvloop")
@@ -49,16 +49,19 @@ def run() -> Run:
 def test_outcomes(run: Run, scheme: str) -> None:
     async def scenario() -> None:
         async with Collector(event_ack=1) as collector:
-            transport = make_transport(url_of(collector, scheme), ack_timeout=0.5)
+            transport = make_transport(url_of(collector, scheme), **PATIENT)
             await asyncio.gather(*(deliver(transport, b"1" * 50_000) for _ in range(50)))
             collector.faults.add(Unpublishable(times=1))
             await fail(transport, PublishError, persisted="possibly")
             for reset in (False, True):
                 collector.faults.add(Close(reset=reset, times=1))
                 await fail(transport, ConnectionLostError, persisted="possibly")
+            await deliver(transport)
+            await transport.close()
+
+            transport = make_transport(url_of(collector, scheme), ack_timeout=0.5)
             collector.faults.add(NoAnswer(times=1))
             await fail(transport, AckTimeoutError, persisted="possibly")
-            await deliver(transport)
             await transport.close()
 
     run(scenario())
