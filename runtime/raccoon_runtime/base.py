@@ -310,15 +310,15 @@ def event_kind(
     if of is not None:
         encode, encode_fields = of(cls)
     event_type = cls.__event__ or ""
-    fields: Any = vars(cls)["__dataclass_fields__"]
+    made: Any = cls
     return EventKind(
         cls,
         event_type,
         encode,
         encode_fields,
         framer(event_type),
-        "timeout" in fields,
-        cls.__dict__.get("__deprecated__"),
+        "timeout" in made.__dataclass_fields__,
+        cls.__deprecated__,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 from typing import Any
 
 import pytest
-from raccoon_runtime import Ack, Code, RejectedError
+from raccoon_runtime import Ack, Code, RejectedError, Status
 from raccoon_runtime.collector import Answered, Collector, Delay
 from raccoon_runtime.delivery import acks as acks_module
+from raccoon_runtime.delivery.stats import Counters
 
 from generated import ClickEvent, PageEvent
 from tests.waiting import until
@@ -147,3 +149,27 @@ async def test_whoever_waits_may_be_cancelled(connect: Connect, collector: Colle
     ack = await client.send_page_event(event_name="x")
     assert await taken(client, stream, 1) == [ack]
     await client.close()
+
+
+@pytest.mark.parametrize("kind", [acks_module.AckStream, acks_module.SyncAckStream])
+async def test_the_last_ack_and_the_end_in_the_middle_of_a_look(kind: Any) -> None:
+    """Another thread gives both just after a look found nothing."""
+    stream = kind(Counters())
+    last = Ack("last", Status.STATUS_SUCCESS, Code.CODE_OK)
+
+    class Lock:
+        """Lets the other thread in when it is first left."""
+
+        def __enter__(self) -> None:
+            pass
+
+        def __exit__(self, *error: object) -> None:
+            stream._lock = threading.Lock()
+            stream.put(last)
+            stream.end()
+
+    stream._lock = Lock()
+    if kind is acks_module.AckStream:
+        assert [ack async for ack in stream] == [last]
+    else:
+        assert list(stream) == [last]

@@ -75,6 +75,17 @@ async def test_a_list_goes_in_as_few_requests_as_fit(
     assert sorted(names, key=int) == [str(number) for number in range(250)]
 
 
+async def test_an_event_of_a_subclass(connect: Connect, collector: Collector) -> None:
+    class TeamsPage(PageEvent):
+        """With a method of the team's own, say."""
+
+    async with connect() as client:
+        await client.send_page_event(TeamsPage(event_name="a"))
+        await client.send([TeamsPage(event_name="b")])
+        await client.submit(TeamsPage(event_name="c"))
+    assert [page.event_name for page in collector.messages(PageEvent)] == ["a", "b", "c"]
+
+
 async def test_an_empty_list_sends_nothing(connect: Connect, collector: Collector) -> None:
     async with connect() as client:
         assert await client.send([]) == []

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from weakref import WeakSet
 
 from ..envelope import Ack, Code, Status
 from ..errors import SendError
-from .future import resolve, wake
+from .future import wake
 from .stats import Counters
 
 KEPT = 10_000
@@ -35,6 +35,9 @@ def failure_ack(error: SendError) -> Ack:
 class _Stream:
     """Keeps what nobody has taken yet, the newest when it is too much."""
 
+    _over: ClassVar[type[Exception]]
+    """What ends an iteration."""
+
     def __init__(self, counters: Counters) -> None:
         self.dropped = 0
         """How many were lost because nobody took them in time."""
@@ -55,7 +58,8 @@ class _Stream:
 
     def end(self) -> None:
         """Let the iteration stop after what is kept."""
-        self._ended = True
+        with self._lock:
+            self._ended = True
         self._wake()
 
     def _wake(self) -> None:
@@ -65,12 +69,13 @@ class _Stream:
             waker()
 
     def _take(self, waker: Callable[[], object]) -> Ack | None:
+        """Return the next; None when it is still to come, and the waker will be called then."""
         with self._lock:
             if self._kept:
                 return self._kept.popleft()
+            if self._ended:
+                raise self._over
             self._wakers.append(waker)
-        if self._ended:
-            self._wake()
         return None
 
     def _forget(self, waker: Callable[[], object]) -> None:
@@ -85,6 +90,8 @@ class AckStream(_Stream):
     Of several tasks that share one, each gets some.
     """
 
+    _over = StopAsyncIteration
+
     def __aiter__(self) -> AckStream:
         return self
 
@@ -96,9 +103,6 @@ class AckStream(_Stream):
             ack = self._take(waker)
             if ack is not None:
                 return ack
-            if self._ended:
-                resolve(waiter)
-                raise StopAsyncIteration
             try:
                 await waiter
             finally:
@@ -111,6 +115,8 @@ class SyncAckStream(_Stream):
     Of several threads that share one, each gets some.
     """
 
+    _over = StopIteration
+
     def __iter__(self) -> SyncAckStream:
         return self
 
@@ -120,8 +126,6 @@ class SyncAckStream(_Stream):
             ack = self._take(came.set)
             if ack is not None:
                 return ack
-            if self._ended:
-                raise StopIteration
             try:
                 came.wait()
             finally:
