@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from typing import Any
@@ -17,6 +18,7 @@ from raccoon_runtime.transports.lookup import Lookup, Place
 
 from tests.transports.conftest import Make, url_of
 from tests.transports.sending import deliver, fail
+from tests.waiting import until
 
 HTTP = {"http": 80, "https": 443}
 GRPC: dict[str, int | None] = {"grpc": None, "grpcs": 443}
@@ -243,6 +245,41 @@ async def test_the_last_answer_counts_while_nobody_can_be_asked(
 
 def refuse(thread: threading.Thread) -> None:
     raise RuntimeError("can't create new thread at interpreter shutdown")
+
+
+async def test_all_who_ask_for_a_host_wait_for_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server that is slow or silent costs one thread, not one for each connection."""
+    answering, asked = threading.Event(), list[str]()
+
+    def look_up(host: str, *rest: object) -> list[Any]:
+        asked.append(host)
+        answering.wait(60)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    lookup = Lookup()
+    hasty = asyncio.ensure_future(lookup.places("raccoon.test", 80))
+    others = [asyncio.ensure_future(lookup.places("raccoon.test", 80)) for _ in range(9)]
+    another = asyncio.ensure_future(lookup.places("other.test", 80))
+    await until(lambda: len(asked) == 2)
+    hasty.cancel()
+    await asyncio.wait([hasty])
+    others.append(asyncio.ensure_future(lookup.places("raccoon.test", 80)))
+    await asyncio.sleep(0)
+    answering.set()
+    assert await asyncio.gather(*others) == [[Place(socket.AF_INET, "127.0.0.1", 80)]] * 10
+    await another
+    assert sorted(asked) == ["other.test", "raccoon.test"]
+    await lookup.places("raccoon.test", 80)
+    assert len(asked) == 3
+
+
+async def test_an_address_of_a_link_keeps_its_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = (socket.AF_INET6, socket.SOCK_STREAM, 6, "")
+    found = [(*kind, ("fe80::1", 80, 0, 2)), (*kind, ("::1", 80, 0, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *asked: found)
+    places = await Lookup().places("raccoon.test", 80)
+    assert [place.ip for place in places] == ["fe80::1%2", "::1"]
 
 
 async def test_a_name_that_is_gone_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
