@@ -77,6 +77,30 @@ def checked_for_grpc(headers: Mapping[str, str], argument: str = "headers") -> d
     return found
 
 
+def beside(
+    headers: dict[str, str],
+    context: Mapping[str, str],
+    narrower: Callable[[dict[str, str]], dict[str, str]] = dict,
+) -> dict[str, str]:
+    """Return the headers, and those of a trace's context that can go beside them; `narrower` is a
+    check on top of HTTP's.
+
+    Tracing keeps nothing from being sent: what cannot be carried is left out, and of one name the
+    headers' own value counts.
+    """
+    found = dict(headers)
+    taken = {name.lower() for name in headers}
+    for name, value in context.items():
+        try:
+            ((name, value),) = narrower(checked({name: value})).items()
+        except ConfigError:
+            continue
+        if name.lower() not in taken:
+            taken.add(name.lower())
+            found[name] = value
+    return found
+
+
 def _kind(value: object) -> str:
     return type(value).__name__
 

@@ -276,25 +276,31 @@ def test_a_request_carries_its_spans_context(transport: str) -> None:
         assert int(flags, 16) & 1
 
 
-def test_what_grpc_cannot_carry_of_a_context_is_left_out() -> None:
+@pytest.mark.parametrize("value", ["\u00e9", "a=1\nb=2"])
+@pytest.mark.parametrize("transport", ["rest", "grpc"])
+def test_what_cannot_be_carried_of_a_context_is_left_out(transport: str, value: str) -> None:
     with Collector.in_thread() as collector:
+        urls = {"rest": collector.http_url, "grpc": collector.grpc_url}
         found = run(
             """
             from opentelemetry import propagate
             from opentelemetry.propagators.textmap import TextMapPropagator
 
             class Odd(TextMapPropagator):
-                fields = {"odd"}
+                fields = {"baggage"}
                 def extract(self, carrier, context=None, getter=None): return context
-                def inject(self, carrier, context=None, setter=None): carrier["odd"] = "\u00e9"
+                def inject(self, carrier, context=None, setter=None):
+                    carrier["baggage"] = sys.argv[2]
 
             propagate.set_global_textmap(Odd())
             with EventClient.connect(sys.argv[1]) as client:
-                print(int(client.send_page_event(event_name="x").code))
+                ack = client.send_page_event(event_name="x")
+                print(json.dumps([ack.ok, ack.attempts]))
             """,
-            collector.grpc_url,
+            urls[transport],
+            value,
         )
-        assert found == 1
+        assert found == [True, 1]
 
 
 def test_clients_that_come_and_go_leave_one_count_each_address() -> None:

@@ -230,6 +230,7 @@ class H2:
         )
         self.protocol.initiate_connection()
         self.flush()
+        self.heads: list[list[tuple[str, str]]] = []
         self._bodies: dict[int, bytes] = {}
         self._calls: list[tuple[int, bytes]] = []
 
@@ -249,7 +250,9 @@ class H2:
         return self._calls.pop(0)
 
     def _event(self, event: Any) -> None:
-        if isinstance(event, h2.events.DataReceived):
+        if isinstance(event, h2.events.RequestReceived):
+            self.heads.append([(str(name), str(value)) for name, value in event.headers])
+        elif isinstance(event, h2.events.DataReceived):
             self._bodies[event.stream_id] = self._bodies.get(event.stream_id, b"") + event.data
             self.protocol.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):

@@ -11,14 +11,17 @@ import pytest
 from grpclib import Status
 from hypothesis import given
 from hypothesis import strategies as st
+from raccoon_runtime import telemetry
 from raccoon_runtime.collector import Collector, GrpcStatus, HttpStatus
 from raccoon_runtime.errors import AuthError, ConfigError, HeadersError
-from raccoon_runtime.headers import HeaderSource, checked, checked_for_grpc
+from raccoon_runtime.headers import HeaderSource, beside, checked, checked_for_grpc
 from raccoon_runtime.transports import make_transport
 
 from generated import AsyncEventClient, PageEvent
 from tests.transports.conftest import Make
+from tests.transports.peers import H2, Line, Peer, http, speaking_h2
 from tests.transports.sending import deliver, fail
+from tests.transports.websockets import answer, guid_of
 
 
 @pytest.mark.parametrize(
@@ -297,3 +300,75 @@ async def test_userinfo_is_an_authorization_unless_there_is_one() -> None:
     assert await source.get("id") == {"Authorization": "Basic YTpi"}
     source = HeaderSource({"authorization": "Bearer x"}, None, "till", "Basic YTpi")
     assert await source.get("id") == {"authorization": "Bearer x"}
+
+
+# --- beside a trace's context -------------------------------------------------------------------
+
+
+async def received(
+    make: Make, peer: Peer, scheme: str, headers: dict[str, str]
+) -> list[tuple[str, str]]:
+    """Deliver a request with these headers; return those that came, their names in lower case."""
+    found: list[tuple[str, str]] = []
+
+    async def rest(line: Line) -> None:
+        head, body = await line.request()
+        pairs = [header.partition(": ") for header in head.split("\r\n")[1:] if header]
+        found.extend((name.lower(), value) for name, _, value in pairs)
+        line.write(http(200, answer(guid_of(body)), Content_Type="application/proto"))
+        await line.ended()
+
+    async def grpc(server: H2) -> None:
+        stream, body = await server.call()
+        found.extend(server.heads[0])
+        server.answer(stream, answer(guid_of(body)))
+        await server.wire.ended()
+
+    peer.handler = rest if scheme == "http" else speaking_h2(grpc)
+    await deliver(make(peer.url(scheme), headers=headers))
+    return found
+
+
+CONTEXT: dict[Any, Any] = {
+    "traceparent": "00-a-b-01",
+    "Baggage": "kept=1",
+    "baggage": "a second one",
+    "uber-trace-id": "1:2:0:1\nX-Injected: yes",
+    "odd": "é",
+    "sp ace": "x",
+    "number": 3,
+    4: "x",
+    "Content-Type": "text/plain",
+    "content-length": "0",
+}
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+async def test_what_cannot_be_carried_of_a_context_is_left_out(
+    make: Make, peer: Peer, scheme: str
+) -> None:
+    telemetry._carried.set(CONTEXT)
+    found = await received(make, peer, scheme, {"X-Team": "shop"})
+    names = [name for name, _ in found]
+    assert ("traceparent", "00-a-b-01") in found and ("x-team", "shop") in found
+    assert [value for name, value in found if name == "baggage"] == ["kept=1"]
+    assert names.count("content-type") == 1 and ("content-length", "0") not in found
+    assert not {"uber-trace-id", "x-injected", "odd", "sp ace", "number", "4"} & {*names}
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+async def test_the_callers_own_headers_win(make: Make, peer: Peer, scheme: str) -> None:
+    telemetry._carried.set({"traceparent": "theirs", "TRACESTATE": "theirs", "X-User-ID": "theirs"})
+    found = await received(make, peer, scheme, {"Traceparent": "mine", "tracestate": "mine"})
+    ours = [value for name, value in found if name in ("traceparent", "tracestate")]
+    assert ours == ["mine", "mine"]
+    (identity,) = [value for name, value in found if name == "x-user-id"]
+    assert identity != "theirs"
+
+
+def test_one_name_is_one_header_whatever_its_case() -> None:
+    assert beside({"X-A": "1"}, {"x-a": "2", "X-B": "3", "x-b": "4"}) == {"X-A": "1", "X-B": "3"}
+    assert beside({"x-a": "1"}, {"X-A": "2", "X-B": "3"}, checked_for_grpc) == {
+        "x-a": "1",
+        "x-b": "3",
+    }

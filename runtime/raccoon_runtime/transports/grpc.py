@@ -23,7 +23,7 @@ from ..errors import (
     HeadersError,
     SendError,
 )
-from ..headers import checked_for_grpc
+from ..headers import beside, checked_for_grpc
 from ..options import TransportKeywords, TransportOptions, build
 from ..process import leave_alone
 from ..telemetry import carried
@@ -120,7 +120,7 @@ class GrpcTransport(NetworkTransport):
         try:
             metadata = self._metadata or await self._headers()
             if context := carried():
-                metadata = {**_carriable(context), **metadata}
+                metadata = beside(metadata, context, checked_for_grpc)
         except SendError as error:
             raise error.about(req_guid) from error.__cause__
         line = self._line
@@ -200,14 +200,6 @@ class GrpcTransport(NetworkTransport):
 def _ask(call: asyncio.Task[bytes | None]) -> None:
     if not call.cancelled():
         call.exception()
-
-
-def _carriable(context: Mapping[str, str]) -> dict[str, str]:
-    """A trace's context as metadata; where gRPC cannot carry it, the events go without."""
-    try:
-        return checked_for_grpc(context)
-    except ConfigError:
-        return {}
 
 
 def _configuration(given: Mapping[str, Any]) -> Configuration:

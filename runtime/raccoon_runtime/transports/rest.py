@@ -11,6 +11,7 @@ from yarl import URL
 from ..deadline import deadline
 from ..envelope import Ack, Code
 from ..errors import AnswerError, AuthError, DecodeError, EndpointError, SendError
+from ..headers import beside
 from ..options import TransportKeywords, TransportOptions, build
 from ..process import leave_alone
 from ..telemetry import carried
@@ -83,7 +84,7 @@ class RestTransport(NetworkTransport):
         try:
             headers = self._prebuilt or await self._headers()
             if context := carried():
-                headers = {**context, **headers}
+                headers = beside(headers, context)
             async with deadline(self._options.ack_timeout):
                 return await self._exchange(req_guid, body, headers)
         except SendError as error:
