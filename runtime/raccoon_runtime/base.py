@@ -56,6 +56,8 @@ class EventMethods(Generic[R]):
     @classmethod
     def event_class(cls, event_type: str, /) -> type[Message]:
         """Return the class of an event type, for who reads events; KeyError when there is none."""
+        if event_type not in cls._events:
+            raise KeyError(f"{cls.__name__} has no event of the type {event_type!r}")
         module, _, name = cls._events[event_type].partition(":")
         with process.undivided():
             found: Any = importlib.import_module(module, cls._package)
@@ -200,6 +202,8 @@ class BaseClient(EventMethods[R]):
             raise TypeError(told)
         if not isinstance(event, kind.cls):
             right, given = _told_apart(kind.cls, type(event))
+            if isinstance(event, type):
+                right, given = f"an instance of {right}", "a class"
             raise SerializationError(f"event {event_type}: {right} belongs here, not {given}")
         return self._frame(event), timeout
 

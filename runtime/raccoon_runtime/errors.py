@@ -130,6 +130,7 @@ class SendError(RaccoonError):
 
     summary: ClassVar[str] = "the event was not acknowledged"
     remedy: ClassVar[str] = ""
+    doubt: ClassVar[str] = "possibly delivered"
     retryable: bool = False
     # What delivery reads: whether the link failed rather than this request, and the longest that it
     # is worth retrying, in seconds.
@@ -161,7 +162,7 @@ class SendError(RaccoonError):
         facts = [] if self.code is None else [self.code.name]
         facts += [] if self.status is None else [f"status {self.status}"]
         facts += [f"request {self.req_guid}"] if self.req_guid else []
-        facts += ["possibly delivered"] if self.persisted == "possibly" else []
+        facts += [self.doubt] if self.persisted == "possibly" else []
         about = f" ({', '.join(facts)})" if facts else ""
         return f"{told}{about}. {self.remedy}".rstrip()
 
@@ -364,11 +365,15 @@ class SendTimeoutError(SendError, TimeoutError):
     retries are spent.
 
     `futures` are those of the events that were still pending, `future` the first of them.
-    `persisted` is "possibly", for they may be delivered yet.
+    `persisted` is "possibly" also when nothing was sent so far, for they may be delivered yet.
     """
 
     summary = "not acknowledged within the timeout"
-    remedy = "The event stays accepted and is still being delivered; its outcome is in .future."
+    doubt = "may be delivered yet"
+    remedy = (
+        "The event stays accepted until it is acknowledged, its retries are spent or the client is "
+        "closed; .future (of several, .futures) has its outcome."
+    )
     retryable = False
 
     futures: Sequence[AckFuture | SyncAckFuture] = ()
@@ -376,6 +381,10 @@ class SendTimeoutError(SendError, TimeoutError):
     def __init__(self, reason: str = "", /, **facts: Any) -> None:
         facts.setdefault("persisted", "possibly")
         super().__init__(reason, **facts)
+
+    def __str__(self) -> str:
+        last = self.__cause__
+        return f"{super().__str__()} {last.remedy if isinstance(last, SendError) else ''}".rstrip()
 
     @property
     def future(self) -> AckFuture | SyncAckFuture | None:

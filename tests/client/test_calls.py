@@ -262,10 +262,20 @@ async def test_a_message_of_another_class(connect: Connect) -> None:
             await client.send_page_event(ClickEvent(element="x"))
         with pytest.raises(SerializationError, match="PageEvent belongs here, not str"):
             await client.send_page_event("clicked")
+        told = "an instance of PageEvent belongs here, not a class"
+        with pytest.raises(SerializationError, match=told):
+            await client.send_page_event(PageEvent)
         namesake = type("PageEvent", (), {"__module__": "library.page_pb"})
         told = f"{PageEvent.__module__}.PageEvent belongs here, not library.page_pb.PageEvent"
         with pytest.raises(SerializationError, match=re.escape(told)):
             await client.send_page_event(namesake())
+
+
+async def test_the_class_of_a_type_that_is_not_there(connect: Connect) -> None:
+    async with connect() as client:
+        assert client.event_class("page") is PageEvent
+        with pytest.raises(KeyError, match="EventClient has no event of the type 'pgae'"):
+            client.event_class("pgae")
 
 
 async def test_both_a_message_and_its_fields(connect: Connect) -> None:

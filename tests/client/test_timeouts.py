@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from raccoon_runtime import PublishError, SendTimeoutError
+from raccoon_runtime import ConnectError, PublishError, SendTimeoutError
 from raccoon_runtime.collector import Collector, Delay, NoAnswer, Unpublishable
 
 from generated import PageEvent
+from tests.ports import SILENT_PORT
+from tests.waiting import until
 
 from .conftest import Connect
 
@@ -31,6 +33,23 @@ async def test_one_event(connect: Connect, collector: Collector, url: str) -> No
         assert (ack.ok, ack.req_guid) == (True, error.req_guid)
         assert client.stats().delivered == 1
     assert len(collector.stored) == 1
+
+
+async def test_it_says_what_ails_the_last_attempt_and_what_holds_also_after_the_close(
+    connect: Connect,
+) -> None:
+    client = connect(f"ws://127.0.0.1:{SILENT_PORT}", batch_events=1)
+    earlier = client.submit_nowait(EVENTS[0])
+    await until(lambda: client.stats().retries)
+    with pytest.raises(SendTimeoutError) as told:
+        await client.send_page_event(event_name="x", timeout=0.05)
+    await client.close(0)
+    assert earlier.done()
+    said = str(told.value)
+    assert "last, ConnectError: no connection to the server" in said
+    assert "may be delivered yet" in said
+    assert "its retries are spent or the client is closed" in said
+    assert said.endswith(ConnectError.remedy)
 
 
 async def test_a_list_carries_the_futures_that_are_pending(
