@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from . import comments, model
 from .fields import Field
-from .names import literal
+from .names import BUILTINS, literal
 from .schema import File, Type
 from .scope import MODULE_NAMES, Scope
 from .types import Shape
@@ -29,13 +29,18 @@ def build(
     scope = Scope(file.directories, own, foreign, MODULE_NAMES)
     builder = _Builder(scope, fields, events)
     enums = tuple(builder.enum(top) for top in tops if top.enum)
-    messages = tuple(builder.message(top) for top in tops if top.message)
+    ordered = [top for top in tops if top.message]
+    early = frozenset(top.name for top in ordered if top.name in BUILTINS)
+    messages: list[model.Message] = []
+    for top in ordered:
+        early -= {top.name}
+        messages.append(builder.message(top, early))
     return model.Module(
         path=file.path,
         source=file.proto.name,
         imports=scope.imports,
         enums=enums,
-        messages=messages,
+        messages=tuple(messages),
         aliases=scope.aliases,
         doc=comments.of_file(file.proto),
     )
@@ -59,17 +64,18 @@ class _Builder:
         self._events = events
         self._plain: dict[Shape, str] = {}
 
-    def message(self, type: Type) -> model.Message:
+    def message(self, type: Type, early: frozenset[str]) -> model.Message:
+        """`early` are the classes below it that a type checker takes for builtins there."""
         scope = self._scope
         fields = self._fields[type]
-        hidden = frozenset([*(f.name for f in fields), *(t.name for t in type.types)])
+        hidden = early.union((f.name for f in fields), (t.name for t in type.types))
         return model.Message(
             name=type.name,
             decorator=scope.standard("dataclass"),
             base=scope.standard("Message"),
             keywords=tuple(self._message_keywords(type)),
             enums=tuple(self.enum(inner) for inner in type.types if inner.enum),
-            messages=tuple(self.message(inner) for inner in type.types if inner.message),
+            messages=tuple(self.message(inner, early) for inner in type.types if inner.message),
             fields=tuple(self._field(field, hidden) for field in fields),
             doc=_doc(type, *_oneof_docs(type)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import enum
 import re
 
@@ -120,6 +121,11 @@ def test_attributes_of_messages_are_known() -> None:
 def test_attributes_of_enums_are_known() -> None:
     inherited = {name for name in (*dir(Enum), *dir(int)) if not name.startswith("_")}
     assert inherited <= names.ENUM_ATTRIBUTES
+
+
+def test_builtins_are_known() -> None:
+    public = {name for name in dir(builtins) if not name.startswith("_")}
+    assert public - names.KEYWORDS <= names.BUILTINS
 
 
 @pytest.mark.parametrize("package", ["shop.v1", "import.client", "client", "a.None.b", "logging"])

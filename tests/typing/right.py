@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 
+import named_as_builtins
 from deprecated import TapEvent
 from field_kinds import Level, OneofsEvent, Outer
+from named_as_builtins import AlertedEvent, Warning
 from no_package import RootEvent
 from raccoon_runtime import (
     AckFuture,
@@ -105,6 +107,9 @@ def messages() -> None:
     assert_type(OneofsEvent(card=OneofsEvent.Card()).level, Level | None)
     assert_type(Outer.Middle.Inner().kind, Outer.Middle.Inner.Kind)
     assert_type(KnownEvent().double, float | None)
+    assert_type(AlertedEvent().warnings, dict[str, Warning])
+    if item := AlertedEvent(text=named_as_builtins.str(text="x")).item:
+        assert_type(item.number, int)
     assert_type(AsyncEventClient.event_class("page"), type[Message])
     _ = RootEvent(), OldPageEvent(), TapEvent(element="x")
 
