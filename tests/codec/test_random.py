@@ -17,7 +17,10 @@ from tests.codec.google import has_unknown_fields, plain, same, to_google
 from tests.codec.mutate import changed_json, mutate, mutations
 from tests.codec.strategies import messages
 
-CLASSES = ("Everything", "Node", "Wide", "Choice", "Ping", "Names", "KindInt32", "KindTimestamp")
+CLASSES = (
+    *("Everything", "Node", "Wide", "Choice", "Ping", "Names", "Link"),
+    *("KindInt32", "KindTimestamp"),
+)
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import re
 import sys
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError as TheirDecodeError
+from raccoon_runtime.codec.plan import plan_of
 from raccoon_runtime.errors import DecodeError, SerializationError
+from raccoon_runtime.message import Casing
 from raccoon_runtime.well_known import Any as AnyMessage
 
 from tests.codec import kinds
@@ -226,6 +229,18 @@ JSON_BAD: list[tuple[str, Any, str]] = [
         {"snakeCase2": "a", "snake_case_2": "b"},
         "Names.snake_case_2: twice, by both of its names",
     ),
+    ("Link", {"some_name": 1, "someName": None}, "Link.some_name: int where a str belongs"),
+    ("Link", {"someName": None, "some_name": "a"}, "Link.some_name: twice, by both of its names"),
+    ("Link", {"next_link": {"some_name": 1}}, "Link.next_link.some_name: int where a str belongs"),
+    *(
+        ("Link", given, f"Link.{second}: set although {first} is, of the same oneof")
+        for given, first, second in (
+            ({"left_end": "a", "right_end": {}}, "left_end", "right_end"),
+            ({"left_end": "a", "rightEnd": {}}, "left_end", "right_end"),
+            ({"leftEnd": "a", "right_end": {}}, "left_end", "right_end"),
+            ({"no_end": None, "leftEnd": "a"}, "no_end", "left_end"),
+        )
+    ),
     (
         "Choice",
         {"text": "a", "number": 1},
@@ -353,6 +368,69 @@ def test_values_are_not_told(made: Made) -> None:
     ]:
         told_json(getattr(made.ours, name), value)
     assert told(made.ours.Node, b"\x0a\x14" + SECRET + b"\xff\xff")
+
+
+TWICE = {
+    "a field": ("nextLink", '{"someName": "a", "someName": "b"}', "someName"),
+    "a proto name": ("nextLink", '{"some_name": "a", "some_name": "b"}', "some_name"),
+    "a null": ("nextLink", '{"someName": null, "someName": "b"}', "someName"),
+    "in a list": ("moreLinks", '[{}, {"someName": "a", "someName": "b"}]', "someName"),
+    "an entry": ("namedLinks", '{"a": {}, "a": {}}', "a"),
+    "in an entry": ("namedLinks", '{"a": {"someName": "a", "someName": "b"}}', "someName"),
+    "in a oneof": ("rightEnd", '{"leftEnd": "a", "leftEnd": "a"}', "leftEnd"),
+    "in an Any": (
+        "anyLink",
+        '{"@type": "x/codec.v1.Link", "someName": "a", "someName": "b"}',
+        "someName",
+    ),
+    "in a Struct in an Any": (
+        "anyLink",
+        '{"@type": "x/google.protobuf.Struct", "value": {"b": 1, "b": 2}}',
+        "b",
+    ),
+}
+SIBLINGS = ['"some_name": "a"', '"someName": null', '"no_end": null', '"x": {"y": [{"z": 1}]}', ""]
+
+
+@pytest.mark.parametrize("sibling", SIBLINGS)
+@pytest.mark.parametrize("what", TWICE)
+def test_a_key_twice_beside_a_name_of_another_form(made: Made, what: str, sibling: str) -> None:
+    """Whatever lies beside it: before it or behind it, under either of its holder's names."""
+    name, value, key = TWICE[what]
+    wanted = f"Link: the key '{key}' twice in one object"
+    proto_name = next(f.proto_name for f in plan_of(made.ours.Link).fields if f.json_name == name)
+    for holder in (f'"{name}": {value}', f'"{proto_name}": {value}'):
+        for parts in ([holder, sibling], [sibling, holder]):
+            if name == "rightEnd" and sibling.startswith('"no_end"'):
+                continue  # two of one oneof
+            text = f"{{{', '.join(filter(None, parts))}}}"
+            for again in (text, f'{{"nextLink": {text}, "some_name": "a"}}'):
+                with pytest.raises(DecodeError) as caught:
+                    made.ours.Link.from_json(again, ignore_unknown_fields=True)
+                assert str(caught.value) == wanted
+
+
+def test_names_and_nulls_at_every_level(made: Made) -> None:
+    """What JSON has beside the names that are looked for first is parsed once, however deep."""
+    link, levels = made.ours.Link, 90
+    plain = link(some_name="end")
+    for _ in range(levels):
+        plain = link(some_name="a", right_end=plain)
+    assert link.from_json(plain.to_json(casing=Casing.SNAKE)) == plain
+    assert link.from_dict(plain.to_dict(casing=Casing.SNAKE)) == plain
+    for key, holder in itertools.product(("nextLink", "next_link"), ({}, {"x": {}}, {"x": None})):
+        said: dict[str, Any] = {"some_name": "end"}
+        wanted = link(some_name="end")
+        for _ in range(levels):
+            said = {"someName": None, key: said, **holder}
+            wanted = link(next_link=wanted)
+        text = json.dumps(said)
+        assert link.from_json(text, ignore_unknown_fields=True) == wanted
+        assert link.from_dict(said, ignore_unknown_fields=True) == wanted
+        if holder:
+            assert told_json(link, text).endswith(": no field 'x'")
+    nested = '{"next_link": ' * 101 + "{}" + "}" * 101
+    assert told_json(link, nested) == "Link: nested more than 100 levels deep"
 
 
 LOWEST = ["-9223372036854775808", "-9223372036854775808.0", "-9.223372036854775808e18"]
