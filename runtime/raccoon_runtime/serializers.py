@@ -113,7 +113,7 @@ class JsonSerializer:
             raise SerializationError(told or f"{_kind(value)}: {error}") from error
         # orjson writes NaN as null, so a text without one needs no second look.
         if b"null" in text:
-            for path, found in _walk("$", value):
+            for path, found in _walk(value):
                 if isinstance(found, float) and not math.isfinite(found):
                     raise SerializationError(f"{path}: {_NOT_FINITE}")
         return text
@@ -196,7 +196,7 @@ def _kind(value: object) -> str:
 
 def _blame(value: object) -> str | None:
     """Say where the first thing is that JSON cannot hold, and of what type: `$.items[1]: …`."""
-    for path, found in _walk("$", value):
+    for path, found in _walk(value):
         told = _unfit(found)
         if told is not None:
             return f"{path}: {told}"
@@ -218,6 +218,8 @@ def _unfit(found: object) -> str | None:
         return "a datetime without a time zone"
     if isinstance(found, _Key):
         return f"a key of type {_kind(found.key)}"
+    if isinstance(found, _Cycle):
+        return f"a cycle back to {found.start}"
     if isinstance(found, _HELD) or _is_googles(found):
         return None
     return f"{_kind(found)} is nothing that JSON can hold"
@@ -230,17 +232,41 @@ class _Key:
         self.key = key
 
 
+class _Cycle:
+    """What is met again within itself, where it began."""
+
+    def __init__(self, start: str) -> None:
+        self.start = start
+
+
 _DEEPEST = 300  # orjson refuses what is deeper than 254
 
 
-def _walk(path: str, value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
+def _walk(value: object) -> Iterator[tuple[str, object]]:
+    """Yield each thing in a value with its path; of what is there several times only the first is
+    walked through.
+    """
+    return _below("$", value, {}, set())
+
+
+def _below(
+    path: str, value: object, around: dict[int, str], done: set[int]
+) -> Iterator[tuple[str, object]]:
+    """The same, given the paths of the containers around it and which are done, by their ids."""
     yield path, value
-    if depth > _DEEPEST:
+    me = id(value)
+    if not isinstance(value, (dict, list, tuple)) or me in done or len(around) > _DEEPEST:
         return
+    if me in around:
+        yield path, _Cycle(around[me])
+        return
+    around[me] = path
     if isinstance(value, dict):
         for key, inner in cast("dict[Any, Any]", value).items():
             yield path, key if type(key) is str else _Key(key)
-            yield from _walk(f"{path}.{str(key)[:80]}", inner, depth + 1)
-    elif isinstance(value, (list, tuple)):
+            yield from _below(f"{path}.{str(key)[:80]}", inner, around, done)
+    else:
         for index, inner in enumerate(cast("list[Any]", value)):
-            yield from _walk(f"{path}[{index}]", inner, depth + 1)
+            yield from _below(f"{path}[{index}]", inner, around, done)
+    del around[me]
+    done.add(me)

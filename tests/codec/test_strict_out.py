@@ -14,6 +14,7 @@ import pytest
 from raccoon_runtime import codec
 from raccoon_runtime.errors import SerializationError
 from raccoon_runtime.message import OutputFormat
+from raccoon_runtime.serializers import JSON
 from raccoon_runtime.well_known import NULL, Duration, FieldMask, Timestamp
 from raccoon_runtime.well_known import Any as AnyMessage
 
@@ -348,6 +349,38 @@ def test_what_holds_itself_is_too_deep(made: Made) -> None:
     data["again"] = data
     message = made.ours.Node(data=data)
     assert told(message) == told_json(message) == "Node.data: nested more than 100 levels deep"
+
+
+def told_untyped(value: object) -> str:
+    with pytest.raises(SerializationError) as caught:
+        JSON.encode(value)
+    return str(caught.value)
+
+
+@pytest.mark.timeout(20)
+def test_json_that_holds_itself() -> None:
+    """It is told where, and soon, although there are many ways around."""
+    parent: dict[str, Any] = {"name": "a"}
+    parent["children"] = [{"parent": parent}, {"parent": parent}]
+    assert told_untyped(parent) == "$.children[0].parent: a cycle back to $"
+    ring: list[Any] = [1, ({"ring": None},)]
+    ring[1][0]["ring"] = ring
+    assert told_untyped({"a": [ring, ring]}) == "$.a[0][1][0].ring: a cycle back to $.a[0]"
+    assert told_untyped([parent, object()]).startswith("$[0].children[0].parent: a cycle")
+
+
+@pytest.mark.timeout(20)
+def test_json_that_holds_one_thing_many_times() -> None:
+    shared: Any = [1.5, None]
+    assert JSON.encode([shared, shared, {"a": shared}]) == (
+        b'[[1.5,null],[1.5,null],{"a":[1.5,null]}]'
+    )
+    for _ in range(250):
+        shared = [shared, shared]
+    assert told_untyped([2**64, shared]) == "$[0]: an int of more than 64 bits"
+    for _ in range(100):
+        shared = {"a": shared, "b": shared}
+    assert told_untyped(shared) == "dict: Recursion limit reached"
 
 
 FILLED: dict[str, Any] = {
