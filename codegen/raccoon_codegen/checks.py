@@ -30,6 +30,7 @@ def no_extension(type: Type, message: DescriptorProto, schema: Schema) -> None:
             type.file,
             type.path,
             f'"{message.name}" is a message set, which is not supported',
+            "Leave the option out, and hold what it was for in a google.protobuf.Any.",
         )
 
 
@@ -104,25 +105,39 @@ def options_fit(
     many = shaped.repeated or shaped.key is not None
     auto = AUTO.get(said.auto)
 
-    def report(number: int, message: str, hint: str = "") -> None:
+    def report(number: int, message: str, hint: str) -> None:
         at = (*path, _OPTIONS, options.FIELD, number)
         schema.report(type.file, at, message, hint)
 
     if said.auto not in AUTO:
-        report(options.FIELD_AUTO, f"auto: {said.auto} is nothing that can be filled in")
+        report(
+            options.FIELD_AUTO,
+            f"auto: {said.auto} is nothing that can be filled in",
+            "There are UUID and NOW.",
+        )
     if auto == "uuid" and (many or shaped.element.type != "string"):
-        report(options.FIELD_AUTO, "auto: UUID is for a string field")
+        report(
+            options.FIELD_AUTO,
+            "auto: UUID is for a string field",
+            "Make the field a single string, or drop auto.",
+        )
     if auto == "now" and (many or shaped.element.type != "google.protobuf.Timestamp"):
-        report(options.FIELD_AUTO, "auto: NOW is for a google.protobuf.Timestamp field")
+        report(
+            options.FIELD_AUTO,
+            "auto: NOW is for a google.protobuf.Timestamp field",
+            "Make the field a single Timestamp, or drop auto.",
+        )
     if oneof is not None and auto:
         report(
             options.FIELD_AUTO,
             f'auto would always choose this member of oneof "{oneof}"',
+            "Drop auto, or move the field out of the oneof.",
         )
     if oneof is not None and said.required:
         report(
             options.FIELD_REQUIRED,
             f'required would allow no other member of oneof "{oneof}"',
+            "Drop required, or move the field out of the oneof.",
         )
     if auto and said.required:
         report(

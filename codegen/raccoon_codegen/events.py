@@ -91,7 +91,8 @@ def _said(top: Type, schema: Schema) -> EventOptions | None:
     said = options.of_event(top.message)
     if said is not None and said.skip and (said.type is not None or said.name is not None):
         path = (*top.path, _OPTIONS, options.EVENT, options.EVENT_SKIP)
-        schema.report(top.file, path, "skip leaves no event to give a name or a type")
+        message = "skip leaves no event to give a name or a type"
+        schema.report(top.file, path, message, "Drop skip, or the name and the type.")
     return said
 
 

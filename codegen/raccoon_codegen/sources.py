@@ -28,6 +28,11 @@ class Sources:
         paths = (os.path.join(root, name) for root in self.roots)
         return next((path for path in paths if os.path.isfile(path)), None)
 
+    def read(self, name: str) -> bytes:
+        """The file's content; nothing when there is no such file."""
+        path = name if os.path.isabs(name) else self.locate(name)
+        return Path(path).read_bytes() if path else b""
+
     def shown(self, name: str) -> str:
         """The path by which a message speaks of the file."""
         path = self.locate(name)
@@ -175,10 +180,14 @@ _PACKAGE = re.compile(
 )
 
 
+def package_of(text: str) -> str:
+    """The package that a schema's text names; empty when it names none."""
+    return next((m["package"] for m in _PACKAGE.finditer(text) if m["package"]), "")
+
+
 def _root_by_package(path: str) -> str | None:
     """The directory above the package's own: /s for /s/shop/v1/order.proto of package shop.v1."""
-    text = Path(path).read_text("utf-8", "replace")
-    package = next((m["package"] for m in _PACKAGE.finditer(text) if m["package"]), "")
+    package = package_of(Path(path).read_text("utf-8", "replace"))
     directory = os.path.dirname(path)
     tail = os.sep + package.replace(".", os.sep)
     return directory[: -len(tail)] or os.sep if directory.endswith(tail) else None
