@@ -18,7 +18,7 @@ from typing_extensions import Self
 from . import codec
 from .codec.kinds import SCALARS, UNWRAPPED
 from .codec.spec import METADATA, Spec, default, element_kind, specs
-from .codec.streams import read_delimited, write_delimited
+from .codec.streams import read_delimited, read_sized, write_delimited
 from .deprecation import warn_caller
 
 __all__ = ["Casing", "Enum", "Message", "OutputFormat", "field"]
@@ -187,15 +187,13 @@ class Message(betterproto2.Message):
 
     def load(self, stream: Any, size: int | None = None) -> Self:
         """Read from a stream to its end, or `size` bytes, or one delimited message, into this one;
-        return it.
+        return it. DecodeError when the stream ends before.
         """
         source = cast(BinaryIO, stream)
         if size == SIZE_DELIMITED:
             data = read_delimited(source)
         else:
-            data = source.read() if size is None else source.read(size)
-            if size is not None and len(data) < size:
-                raise ValueError(f"the stream ended after {len(data)} of {size} bytes")
+            data = source.read() if size is None else read_sized(source, size)
         merged: Self = self.__codec__.decode(self.__codec__.encode(self) + data)
         vars(self).update(vars(merged))
         return self

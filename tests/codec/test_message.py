@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import io
 import pickle
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raccoon_runtime import codec
 from raccoon_runtime.errors import SerializationError
-from raccoon_runtime.message import Enum, Message, field
+from raccoon_runtime.message import SIZE_DELIMITED, Enum, Message, field
 from raccoon_runtime.well_known import NULL
 
 from tests.codec import kinds
@@ -289,6 +290,31 @@ def test_merging_as_concatenation(made: Made) -> None:
     assert merged.leaf_single == made.ours.Leaf(name="a", number=2)
     switched = one + bytes(ours(int32_chosen=1)) + other
     assert theirs.FromString(bytes(ours.parse(switched))) == theirs.FromString(switched)
+
+
+def test_streams(made: Made) -> None:
+    """What is read from one is merged; raw streams may give less at a time than was asked for."""
+
+    class Slow(io.RawIOBase):
+        def __init__(self, data: bytes) -> None:
+            self._inner = io.BytesIO(data)
+
+        def read(self, size: int = -1) -> bytes:
+            return self._inner.read(min(size, 999) if size > 0 else size)
+
+    nodes = [made.ours.Node(name="a" * size) for size in (0, 1, 127, 128, 3_000_000)]
+    delimited, plain = io.BytesIO(), io.BytesIO()
+    for node in nodes:
+        node.dump(delimited, delimit=True)
+        node.dump(plain)
+    for kind in (io.BytesIO, Slow):
+        stream = kind(delimited.getvalue())
+        assert [made.ours.Node().load(stream, SIZE_DELIMITED) for _ in nodes] == nodes
+        stream = kind(plain.getvalue())
+        assert [made.ours.Node().load(stream, len(bytes(node))) for node in nodes] == nodes
+    node = made.ours.Node(child=made.ours.Node())
+    assert node.load(io.BytesIO(b"\n\x01x")) is node
+    assert node == made.ours.Node(name="x", child=made.ours.Node())
 
 
 def test_a_oneof_of_many_members() -> None:

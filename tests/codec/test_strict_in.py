@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import io
 import itertools
 import json
 import re
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError as TheirDecodeError
 from raccoon_runtime.codec.plan import plan_of
 from raccoon_runtime.errors import DecodeError, SerializationError
-from raccoon_runtime.message import Casing
+from raccoon_runtime.message import SIZE_DELIMITED, Casing
 from raccoon_runtime.well_known import Any as AnyMessage
 
 from tests.codec import kinds
@@ -192,6 +194,35 @@ def test_what_is_no_bytes(made: Made) -> None:
             made.ours.Node.parse(given)
     for given in (bytearray(b"\n\x01x"), memoryview(b"\n\x01x")):
         assert made.ours.Node.parse(given) == made.ours.Node(name="x")
+
+
+LENGTHS = {
+    "none": (b"", "no length where a delimited message should begin"),
+    "one cut off": (b"\x80", "no length where a delimited message should begin"),
+    "more than there is": (b"\x05\n\x01x", "the stream ended after 3 of 5 bytes"),
+    "more than memory": (b"\xff\xff\xff\xff\x7fx", "the stream ended after 1 of 34359738367 bytes"),
+    "more than a length can be": (b"\xff" * 9 + b"\x01", "a length longer than five bytes"),
+    "a small one in six bytes": (b"\x80" * 5 + b"\x00", "a length longer than five bytes"),
+    "one without an end": (b"\xff" * 100, "a length longer than five bytes"),
+}
+
+
+@pytest.mark.parametrize("what", LENGTHS)
+def test_a_length_in_a_stream_that_is_none(made: Made, what: str, tmp_path: Path) -> None:
+    data, wanted = LENGTHS[what]
+    (tmp_path / "stream").write_bytes(data)
+    for stream in (io.BytesIO(data), (tmp_path / "stream").open("rb")):
+        with stream, pytest.raises(DecodeError) as caught:
+            made.ours.Node().load(stream, SIZE_DELIMITED)
+        assert str(caught.value) == wanted
+
+
+@pytest.mark.parametrize("size", [5, 1 << 40, -5])
+def test_a_stream_that_is_shorter_than_said(made: Made, size: int) -> None:
+    node = made.ours.Node(name="before")
+    with pytest.raises(DecodeError, match=rf"^the stream ended after 3 of {size} bytes$"):
+        node.load(io.BytesIO(b"\n\x01x"), size)
+    assert node == made.ours.Node(name="before")
 
 
 JSON_BAD: list[tuple[str, Any, str]] = [

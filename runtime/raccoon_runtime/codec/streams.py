@@ -7,6 +7,8 @@ from typing import BinaryIO
 from ..errors import DecodeError
 from .varints import varint
 
+_PIECE = 1 << 20
+
 
 def write_delimited(stream: BinaryIO, data: bytes) -> None:
     stream.write(varint(len(data)))
@@ -14,17 +16,28 @@ def write_delimited(stream: BinaryIO, data: bytes) -> None:
 
 
 def read_delimited(stream: BinaryIO) -> bytes:
-    """Return the bytes of the next message; DecodeError when the stream ends before they do."""
-    size = shift = 0
-    while True:
+    """Return the bytes of the next message; DecodeError when the stream ends before they do, or its
+    length has more than the five bytes that google's parsers take.
+    """
+    size = 0
+    for shift in range(0, 35, 7):
         byte = stream.read(1)
-        if not byte or shift > 63:
+        if not byte:
             raise DecodeError("no length where a delimited message should begin")
         size |= (byte[0] & 0x7F) << shift
-        shift += 7
         if byte[0] < 0x80:
-            break
-    data = stream.read(size)
-    if len(data) < size:
-        raise DecodeError(f"the stream ended after {len(data)} of {size} bytes")
-    return data
+            return read_sized(stream, size)
+    raise DecodeError("a length longer than five bytes")
+
+
+def read_sized(stream: BinaryIO, size: int) -> bytes:
+    """Return the next `size` bytes; DecodeError when the stream ends before."""
+    pieces: list[bytes] = []
+    left = size
+    # A stream may reserve memory for all that it is asked for.
+    while left and (piece := stream.read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    if left:
+        raise DecodeError(f"the stream ended after {size - left} of {size} bytes")
+    return b"".join(pieces)
