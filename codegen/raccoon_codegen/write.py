@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 
 from .errors import OutputError
+from .interrupts import held
 from .output import STAGE, Change
 
 _FORGOTTEN = 3600.0
@@ -29,14 +30,15 @@ def write(root: str, changes: Sequence[Change]) -> None:
 
 
 def _write(root: str, changes: Sequence[Change]) -> None:
-    swap = _Swap(root)
-    try:
-        if os.path.lexists(root) or not _create(swap, root, changes):
-            _exchange(swap, root, changes)
-    except BaseException:
-        swap.remove_made_directories()
-        raise
-    _remove_empty(root, (change.path for change in changes if change.new is None))
+    with held() as check:
+        swap = _Swap(root, check)
+        try:
+            if os.path.lexists(root) or not _create(swap, root, changes):
+                _exchange(swap, root, changes)
+        except BaseException:
+            swap.remove_made_directories()
+            raise
+        _remove_empty(root, (change.path for change in changes if change.new is None))
 
 
 def _create(swap: _Swap, root: str, changes: Sequence[Change]) -> bool:
@@ -49,6 +51,7 @@ def _create(swap: _Swap, root: str, changes: Sequence[Change]) -> bool:
         tree = os.path.join(stage, "new")
         made: set[str] = set()
         for change in changes:
+            swap.check()
             path = os.path.join(tree, change.path)
             directory = os.path.dirname(path)
             if directory not in made:
@@ -60,6 +63,11 @@ def _create(swap: _Swap, root: str, changes: Sequence[Change]) -> bool:
         except OSError:
             if os.path.isdir(root):
                 return False
+            raise
+        try:
+            swap.check()
+        except KeyboardInterrupt:
+            os.rename(root, tree)
             raise
     return True
 
@@ -86,10 +94,11 @@ def _put(path: str, content: bytes) -> None:
 
 
 class _Swap:
-    """Moves files into place, and back when one of them cannot be moved."""
+    """Moves files into place, and back when one of them cannot be moved or the run is ended."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, check: Callable[[], None]) -> None:
         self._root = root
+        self.check = check
         self._undo: list[Callable[[], object]] = []
         self._made: list[str] = []
 
@@ -98,6 +107,7 @@ class _Swap:
         new = os.path.join(stage, "new")
         old = os.path.join(stage, "old")
         for i, change in enumerate(changes):
+            self.check()
             if change.new is not None:
                 _put(f"{new}{i}", change.new)
         try:
@@ -105,9 +115,11 @@ class _Swap:
             for i, change in enumerate(changes):
                 if change.new is None:
                     self._remove(change.path, f"{old}{i}")
+                    self.check()
             for i, change in enumerate(changes):
                 if change.new is not None:
                     self._place(change, f"{new}{i}", f"{old}{i}")
+                    self.check()
         except BaseException:
             for step in reversed(self._undo):
                 with suppress(OSError):

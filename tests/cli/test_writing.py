@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,28 @@ STEPS = 9
 """Files that the run of `TestFailure` moves."""
 
 ENDED = """
-import os, sys
+import os, shutil, sys
 from raccoon_codegen import cli, protoc
 
 step = {step}
 
-def then_signalled(*arguments):
-    os.kill(os.getpid(), {number})
-    return step(*arguments)
+def signalled(*arguments, **more):
+    meant = {below!r} in str(arguments[0])
+    if meant and {before}:
+        os.kill(os.getpid(), {number})
+    try:
+        return step(*arguments, **more)
+    finally:
+        if meant and not {before}:
+            os.kill(os.getpid(), {number})
 
-{step} = then_signalled
+{step} = signalled
 sys.argv = ["raccoon-codegen", "schemas", "-o", "generated"]
 cli.main()
 """
-"""The command, with a signal in the middle of a step."""
+"""The command, with a signal before or after each call of a step, or of one for a path that
+contains `below`.
+"""
 
 
 class TestOthersFiles:
@@ -202,30 +211,36 @@ class TestFailure:
             assert changed.run().exit_code == 130
         assert (changed.files(), changed.times()) == (before, times)
 
+    @pytest.mark.parametrize("before", [True, False])
     @pytest.mark.parametrize("step", ["protoc._main", "os.rename", "os.replace"])
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_ended_by_a_signal(self, project: Project, number: int, step: str) -> None:
+    def test_ended_by_a_signal(
+        self, project: Project, number: signal.Signals, step: str, before: bool
+    ) -> None:
         """While it reads, makes the output, or changes it; nothing is left lying about."""
         if step == "os.replace":
             project.run()
             project.schema("shop/v1/page.proto", CLICK)
-        scratch = project.root / "scratch"
-        scratch.mkdir()
-        before, beside = project.files(), sorted(project.root.rglob("*"))
-        ended = subprocess.run(
-            [sys.executable, "-c", ENDED.format(step=step, number=int(number))],
-            cwd=project.root,
-            env={**os.environ, "TMPDIR": str(scratch)},
-            capture_output=True,
-            text=True,
-        )
-        assert ended.returncode == (-number if number == signal.SIGTERM else 130), ended.stderr
-        assert ended.stderr == ""
-        assert (project.files(), sorted(project.root.rglob("*"))) == (before, beside)
+        files, beside = project.files(), sorted(project.root.rglob("*"))
+        _run_and_end(project, step, number, before=before)
+        assert (project.files(), sorted(project.root.rglob("*"))) == (files, beside)
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    def test_ended_by_one_after_another(self, changed: Project, number: signal.Signals) -> None:
+        """Each move, and each move back, is followed by a signal."""
+        files, times = changed.files(), changed.times()
+        _run_and_end(changed, "os.replace", number, before=False)
+        assert (changed.files(), changed.times()) == (files, times)
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_ended_while_it_cleans_up(self, changed: Project, number: signal.Signals) -> None:
+        _run_and_end(changed, "shutil.rmtree", number, before=True, below="/generated/")
+        assert not list(changed.root.rglob(f"{write.STAGE}*"))
+        assert changed.run("--check").exit_code == 0
 
     def test_an_ignored_signal_stays_ignored(self, project: Project) -> None:
         ignored = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        code = ignored + ENDED.format(step="os.rename", number=int(signal.SIGTERM))
+        code = ignored + _ending("os.rename", signal.SIGTERM, before=True)
         ended = subprocess.run([sys.executable, "-c", code], cwd=project.root)
         assert ended.returncode == 0
         assert project.run("--check").exit_code == 0
@@ -283,6 +298,26 @@ class TestFailure:
         monkeypatch.setattr(write.os, "link", unsupported)
         assert changed.run().exit_code == 0
         assert "title" in changed.files()["shop/v1/page_pb.py"]
+
+
+def _ending(step: str, number: signal.Signals, *, before: bool, below: str = "") -> str:
+    return ENDED.format(step=step, number=int(number), before=before, below=below)
+
+
+def _run_and_end(
+    project: Project, step: str, number: signal.Signals, *, before: bool, below: str = ""
+) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        ended = subprocess.run(
+            [sys.executable, "-c", _ending(step, number, before=before, below=below)],
+            cwd=project.root,
+            env={**os.environ, "TMPDIR": scratch},
+            capture_output=True,
+            text=True,
+        )
+        assert not os.listdir(scratch)
+    assert ended.returncode == (130 if number == signal.SIGINT else -number), ended.stderr
+    assert ended.stderr == ""
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
