@@ -124,7 +124,7 @@ def _event(
             "A type is part of a topic's name: letters, digits, `.`, `_` and `-`.",
         )
     method = Identifier("send_event" if name == "event" else f"send_{name}_event")
-    claim = Claim(top, name, type, method, name_at, type_at)
+    claim = Claim(top, default, name, type, method, name_at, type_at, override.place)
     return EventMessage(top, method, type), claim
 
 

@@ -326,7 +326,7 @@ send_order_event, and one type, "order"; 1 more clashes likewise
   also: shop.v1.PageEvent and shop.v2.PageEvent
   Leave one out:
       --exclude-events 'shop.v1.*'
-  or tell them apart in the schema:
+  or tell them apart at shop.v1.OrderEvent, in the schema:
       option (raccoon.event) = {name: "order_v1", type: "order_v1"};
   or in pyproject.toml:
       [tool.raccoon-codegen.overrides."shop.v1.OrderEvent"]
@@ -387,6 +387,99 @@ def test_clashes_within_a_package(
     assert "m.proto:2:9" in problem.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "inputs", "place_", "told"),
+    [
+        (
+            'message Foo {\noption (raccoon.event) = {type: "signed_up"}; }\n'
+            "message SignedUpEvent {}",
+            {},
+            ("m.proto", 3, 1),
+            """\
+Foo and SignedUpEvent have one type, "signed_up"
+Foo is at m.proto:3:1
+SignedUpEvent is at m.proto:4:9
+Give Foo another type, in the schema:
+    option (raccoon.event) = {type: "foo"};
+or in pyproject.toml:
+    [tool.raccoon-codegen.overrides."Foo"]
+    type = "foo\"""",
+        ),
+        (
+            "message AEvent {}\nmessage BEvent {\n"
+            'option (raccoon.event) = {name: "a", type: "c"}; }',
+            {},
+            ("m.proto", 4, 1),
+            """\
+AEvent and BEvent have one method, send_a_event
+AEvent is at m.proto:2:9
+BEvent is at m.proto:4:1
+Give BEvent another name, in the schema:
+    option (raccoon.event) = {name: "b", type: "c"};
+or in pyproject.toml:
+    [tool.raccoon-codegen.overrides."BEvent"]
+    name = "b\"""",
+        ),
+        (
+            'message A {\noption (raccoon.event) = {type: "x"}; }\n'
+            'message B {\noption (raccoon.event) = {type: "x"}; }\nmessage BEvent {}',
+            {"exclude_events": ("BEvent",)},
+            ("m.proto", 5, 1),
+            """\
+A and B have one type, "x"
+A is at m.proto:3:1
+B is at m.proto:5:1
+Give A another type, in the schema:
+    option (raccoon.event) = {type: "a"};
+or in pyproject.toml:
+    [tool.raccoon-codegen.overrides."A"]
+    type = "a\"""",
+        ),
+        (
+            "message AEvent {}\nmessage BEvent {}\nmessage C {}",
+            {"overrides": {"C": Override(type="b", place="pyproject.toml:9:1")}},
+            ("pyproject.toml:9:1", 0, 0),
+            """\
+BEvent and C have one type, "b"
+BEvent is at m.proto:3:9
+C is at m.proto:4:9
+Give C another type, in pyproject.toml:
+    [tool.raccoon-codegen.overrides."C"]
+    type = "c\"""",
+        ),
+    ],
+)
+def test_only_what_clashes_is_to_be_changed(
+    problems: Any, text: str, inputs: dict[str, Any], place_: tuple[str, int, int], told: str
+) -> None:
+    (problem,) = problems({"m.proto": OPTIONS + text}, **inputs)
+    assert place(problem) == place_
+    assert f"{problem.message}\n{problem.hint}" == told
+
+
+def test_a_version_that_has_a_name_of_its_own_is_given_a_type_too(problems: Any) -> None:
+    text = 'message PageEvent { option (raccoon.event).name = "page_v1"; }'
+    (problem,) = problems(
+        {
+            "v1.proto": f"{OPTIONS}package shop.v1;\n{text}",
+            "v2.proto": "package shop.v2; message PageEvent {}",
+        }
+    )
+    assert place(problem)[0] == "v1.proto"
+    assert "--exclude-events" not in problem.hint
+    assert 'option (raccoon.event) = {name: "page_v1", type: "page_v1"};' in problem.hint
+
+
+def test_a_way_out_is_not_into_another_clash(problems: Any) -> None:
+    (problem,) = problems(
+        {
+            "m.proto": f"{OPTIONS}message PageEvent {{}} message FooEvent {{}} "
+            'message Foo { option (raccoon.event) = {name: "foo_seen", type: "page"}; }'
+        }
+    )
+    assert 'option (raccoon.event) = {name: "foo_seen", type: "foo_seen"};' in problem.hint
+
+
 def test_packages_within_one_another(problems: Any) -> None:
     (problem,) = problems(
         {
@@ -395,6 +488,7 @@ def test_packages_within_one_another(problems: Any) -> None:
         }
     )
     assert "--exclude-events 'shop.OrderEvent'" in problem.hint
+    assert "apart at shop.eu.OrderEvent" in problem.hint and '"order_eu"' in problem.hint
 
 
 @pytest.mark.parametrize(
