@@ -10,7 +10,7 @@ from pathlib import Path
 import black
 import pytest
 from click.testing import Result
-from raccoon_codegen.header import LEAVE_ALONE, MARK
+from raccoon_codegen.header import LEAVE_ALONE, is_ours
 
 from .conftest import CASES, Case, tree
 
@@ -55,7 +55,7 @@ def test_every_file_is_marked_and_python_3_10(case: Case) -> None:
         if path == "py.typed":
             assert source == ""
         else:
-            assert source.startswith(MARK), path
+            assert is_ours(source.encode()), path
             ast.parse(source, path, feature_version=(3, 10))
 
 
