@@ -34,6 +34,8 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t -~]*")
 _GRPC_NAME = re.compile(r"[0-9a-z_.-]+")
 _GRPC_VALUE = re.compile(r"[ -~]+")
+# Functions of callers that were given up; an event loop alone does not keep them to their end.
+_ending: set[asyncio.Future[Any]] = set()
 
 
 def checked(headers: Any, argument: str = "headers") -> dict[str, str]:
@@ -109,7 +111,8 @@ class HeaderSource:
     """Gives the headers of a connection or a request: the caller's, and the identity when the
     caller sends none.
 
-    A function of the caller's that is awaited gets `patience` seconds.
+    A function of the caller's that is awaited gets `patience` seconds, which are not of the
+    connection's time, nor of the request's.
     """
 
     def __init__(
@@ -165,10 +168,17 @@ def _call(make: Callable[[], Any]) -> Any:
         raise HeadersError(type(error).__name__) from error
 
 
+def _ended(made: asyncio.Future[Any]) -> None:
+    _ending.discard(made)
+    if not made.cancelled():
+        made.exception()  # asked for, as whoever waited may have given up
+
+
 async def _outcome(made: asyncio.Future[Any], patience: float) -> Any:
     """Return what it comes to, within `patience` seconds.
 
-    Not awaited itself: a cancellation of what it waits for could not be told from one of ours.
+    Not awaited itself: a cancellation of what it waits for could not be told from one of ours. Nor
+    is its end when it was cancelled, for it may go on all the same.
     """
     try:
         await asyncio.wait([made], timeout=patience)
@@ -176,10 +186,12 @@ async def _outcome(made: asyncio.Future[Any], patience: float) -> Any:
             late = f"connect_timeout= passed ({patience:g} s)"
             raise HeadersError(late) from asyncio.TimeoutError()
     finally:
-        if not made.done():
-            made.add_done_callback(lambda _: made.cancelled() or made.exception())
+        if made.done():
+            _ended(made)
+        else:
+            _ending.add(made)
+            made.add_done_callback(_ended)
             made.cancel()
-            await asyncio.wait([made])
     try:
         return made.result()
     except asyncio.CancelledError as error:

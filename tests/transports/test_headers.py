@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -22,6 +24,7 @@ from tests.transports.conftest import Make
 from tests.transports.peers import H2, Line, Peer, http, speaking_h2
 from tests.transports.sending import deliver, fail
 from tests.transports.websockets import answer, guid_of
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -197,7 +200,73 @@ async def test_a_function_that_takes_too_long(make: Make, url: str) -> None:
     error = await fail(transport, HeadersError, persisted="no", retryable=True, outage=True)
     assert error.reason == "connect_timeout= passed (0.1 s)"
     assert isinstance(error.__cause__, asyncio.TimeoutError)
-    assert cancelled.is_set()
+    await until(cancelled.is_set)
+
+
+@pytest.mark.parametrize("how", ["passes", "gives up"])
+async def test_a_function_that_will_not_end_holds_nobody_up(make: Make, url: str, how: str) -> None:
+    begun, let_go = asyncio.Event(), asyncio.Event()
+
+    async def headers() -> dict[str, str]:
+        begun.set()
+        while not let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await let_go.wait()
+        raise LookupError("too late")
+
+    transport = make(url, headers=headers, connect_timeout=0.1 if how == "passes" else 20.0)
+    sending = asyncio.ensure_future(deliver(transport))
+    await begun.wait()
+    if how == "gives up":
+        sending.cancel()
+    try:
+        await until(sending.done)
+        assert sending.cancelled() or isinstance(sending.exception(), HeadersError)
+        closing = asyncio.ensure_future(transport.close())
+        await until(closing.done)
+        gc.collect()
+        # It is kept until its end, and its error asked for.
+        assert any("headers" in repr(task.get_coro()) for task in asyncio.all_tasks())
+    finally:
+        let_go.set()
+
+
+async def test_a_function_that_fails_while_its_sender_gives_up(
+    make: Make, collector: Collector
+) -> None:
+    """asyncio would say, in the log, that nobody asked for its error."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def headers() -> dict[str, str]:
+        begun.set()
+        await go_on.wait()
+        raise LookupError
+
+    sending = asyncio.ensure_future(deliver(make(collector.http_url, headers=headers)))
+    await begun.wait()
+    (made,) = [task for task in asyncio.all_tasks() if "headers" in repr(task.get_coro())]
+    made.add_done_callback(lambda _: sending.cancel())
+    go_on.set()
+    await asyncio.wait([sending])
+    assert sending.cancelled()
+    del made, sending
+    gc.collect()
+
+
+async def test_what_a_function_takes_is_not_of_the_requests_time(
+    make: Make, url: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, passed = asyncio.get_running_loop(), [0.0]
+    time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + sum(passed))
+
+    async def headers() -> dict[str, str]:
+        passed.append(30.0)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return {}
+
+    await deliver(make(url, headers=headers, connect_timeout=40.0, ack_timeout=20.0))
 
 
 async def test_a_function_that_fails(make: Make, url: str) -> None:
