@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -48,21 +48,30 @@ def extends_options(
         )
 
 
-def one_json_name_each(
-    type: Type, path: Path, protos: Iterable[FieldDescriptorProto], schema: Schema
+def json_tells_apart(
+    type: Type, path: Path, protos: Sequence[FieldDescriptorProto], schema: Schema
 ) -> None:
-    """No two fields share a JSON name, which protoc lets pass in proto2 and where it is told to."""
+    """JSON may call a field by its JSON name or by its own; neither is another field's JSON name.
+
+    protoc lets that pass in proto2, where it is told to, and between names of the two kinds.
+    """
     seen: dict[str, int] = {}
+    named = {proto.name: i for i, proto in enumerate(protos)}
     for i, proto in enumerate(protos):
-        other = seen.setdefault(proto.json_name, i)
-        if other != i:
-            at = schema.where(type.file, (*path, other))
-            schema.report(
-                type.file,
-                (*path, i),
-                f'"{proto.name}" has the JSON name "{proto.json_name}" of the field at {at}',
-                'Give one of them another: [json_name = "…"].',
-            )
+        name = proto.json_name
+        if (other := seen.setdefault(name, i)) != i:
+            meets, which = " of the field at {}", "one of them"
+        elif (other := named.get(name, i)) != i and protos[other].json_name != name:
+            meets, which = ", which is the name of the field at {}", f'"{proto.name}"'
+        else:
+            continue
+        at = meets.format(schema.where(type.file, (*path, other)))
+        schema.report(
+            type.file,
+            (*path, i),
+            f'"{proto.name}" has the JSON name "{name}"{at}',
+            f'Give {which} another: [json_name = "…"].',
+        )
 
 
 def no_group_nor_required(

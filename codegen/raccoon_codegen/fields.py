@@ -50,7 +50,7 @@ class Reader:
             return ()
         checks.no_extension(type, message, self._schema)
         protos = tuple(message.field)
-        checks.one_json_name_each(type, (*type.path, _FIELDS), protos, self._schema)
+        checks.json_tells_apart(type, (*type.path, _FIELDS), protos, self._schema)
         said = _said(protos)
         spelled = _names(type, protos, said, self._schema)
         oneofs = _oneofs(message, protos)
