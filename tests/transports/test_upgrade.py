@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from raccoon_runtime.collector.frames import BINARY, close_frame, frame
+from raccoon_runtime.collector.frames import BINARY, PING, close_frame, frame
 from raccoon_runtime.envelope import Code
 from raccoon_runtime.errors import (
     ConnectError,
@@ -155,6 +155,19 @@ async def test_a_refusal_in_the_packet_of_the_handshake(
     peer.handler = handler
     error = await fail(make(peer.url("ws"), wire=wire), IdentityTakenError, persisted="no")
     assert error.reason == "duplicated connection: [--default--] me,"
+
+
+@pytest.mark.parametrize("pings", [0, 1, 3])
+async def test_pings_and_a_reset_in_the_packet_of_the_handshake(
+    make: Make, peer: Peer, pings: int
+) -> None:
+    async def handler(line: Line) -> None:
+        head = await line.head()
+        line.write(upgrade_answer(head) + frame(PING, b"still there?") * pings)
+        line.reset()
+
+    peer.handler = handler
+    await fail(make(peer.url("ws")), ConnectError, persisted="no", retryable=True)
 
 
 async def test_a_refusal_without_words(make: Make, peer: Peer) -> None:

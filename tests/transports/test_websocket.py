@@ -335,6 +335,22 @@ async def test_a_close_of_the_servers(make: Make, peer: Peer, code: int | None) 
     assert replies == [b"" if code is None else code.to_bytes(2, "big")]
 
 
+async def test_an_answer_behind_pings_that_can_no_longer_be_answered(
+    make: Make, peer: Peer
+) -> None:
+    async def ping_and_leave(session: Session) -> None:
+        message = await session.read()
+        told = frame(BINARY, answer(guid_of(message.payload)))
+        session.wire.write(frame(PING, b"still there?") * 3 + told)
+        session.wire.reset()
+
+    transport = await opened(make, peer, ping_and_leave)
+    connection = transport._connection  # type: ignore[attr-defined]
+    await deliver(transport)
+    await until(lambda: connection.ended)
+    assert connection.ended.reason == "end of the stream"
+
+
 async def test_a_frame_that_is_too_large_for_the_server(make: Make, peer: Peer) -> None:
     """Close 1009: the one request that is under way is to be divided; of two nobody knows which."""
     begun: list[bytes] = []

@@ -56,7 +56,7 @@ class Connection:
         refuses after the 101.
         """
         try:
-            if self.ended is None:
+            if self.ended is None and not self._socket.is_closing():
                 self._socket.put(PING, b"")
             await self._admitted
         except BaseException:

@@ -165,7 +165,7 @@ class Socket:
         """
         if self.flushed >= self._last_pong:
             self._pongs = 0
-        if self._pongs < _MOST_PONGS:
+        if self._pongs < _MOST_PONGS and not self.is_closing():
             self.put(PONG, payload)
             self._pongs, self._last_pong = self._pongs + 1, self.written
 
