@@ -3,12 +3,12 @@
 # ruff: noqa # isort: skip_file
 """The clients, and each message and enum whose name is unique."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
     from .common.v1.context_pb import Context as Context, Platform as Platform
     from .common.v1.money_pb import Money as Money
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .shop.v1.page_pb import ClickEvent as ClickEvent, PageEvent as PageEvent
     from .shop.v1.page_pb import SearchEvent as SearchEvent
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".client": "AsyncEventClient EventClient",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from . import model, style, text
 from .names import literal
@@ -36,29 +35,16 @@ def _renamed(name: str, alias: str | None) -> str:
     return f"{name} as {alias}" if alias else name
 
 
-class OwnNames(NamedTuple):
-    """How a face spells what it needs itself; names that it exports are theirs whose they are."""
-
-    lazy: str
-    require: str
-    checking: str
-    imports: list[str]
-
-
-def own_names(names: Names, interface: int | None) -> OwnNames:
-    """Behind an underscore no class of a schema's is exported."""
-    taken = {name for name, _ in names}
-    lazy, require = (f"_{name}" if name in taken else name for name in ("lazy", "require"))
-    typing, checking = "from typing import TYPE_CHECKING", "TYPE_CHECKING"
-    if checking in taken:
-        # Type checkers know it only by this name.
-        typing, checking = "import typing as _typing", "_typing.TYPE_CHECKING"
-    needed = [("lazy", lazy)] if taken else []
-    needed += [("require", require)] if interface is not None else []
-    runtime = [_renamed(name, None if name == alias else alias) for name, alias in needed]
-    lines = [typing] if taken else []
-    lines += [style.imported("raccoon_runtime.interface", runtime)] if runtime else []
-    return OwnNames(lazy, require, checking, lines)
+def own_imports(names: Names, interface: int | None) -> list[str]:
+    """What a face needs itself, behind an underscore: no schema's class is exported so, and nobody
+    is offered it by completion.
+    """
+    needed = ["lazy"] if names else []
+    needed += ["require"] if interface is not None else []
+    # Type checkers know TYPE_CHECKING only by this name.
+    lines = ["import typing as _typing"] if names else []
+    runtime = [_renamed(name, f"_{name}") for name in needed]
+    return lines + ([style.imported("raccoon_runtime.interface", runtime)] if runtime else [])
 
 
 def exports(names: Names, indent: str) -> list[str]:
@@ -72,10 +58,10 @@ def exports(names: Names, indent: str) -> list[str]:
     return lines
 
 
-def table(names: Names, lazy: str, indent: str) -> str:
+def table(names: Names, indent: str) -> str:
     """The call that makes a face lazy."""
     modules = _by_module(names)
-    head, inner = f"__all__, __getattr__, __dir__ = {lazy}(", indent + INDENT
+    head, inner = "__all__, __getattr__, __dir__ = _lazy(", indent + INDENT
     entries = ", ".join(
         f"{literal(module)}: {literal(' '.join(exported))}" for module, exported in modules.items()
     )
@@ -181,7 +167,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "flush": str.rstrip,
     "implementation": implementation,
     "imports": imports,
-    "own_names": own_names,
+    "own_imports": own_imports,
     "sent": sent,
     "statement": style.statement,
     "table": table,

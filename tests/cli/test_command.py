@@ -265,7 +265,10 @@ class TestErrors:
 
         result = project.run()
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr == 'schemas/shop/v1/click.proto:7:3: "strin" is not defined.\n'
+        assert result.stderr == (
+            'schemas/shop/v1/click.proto:7:3: "strin" is not defined.\n'
+            '  Did you mean "string"?\n'
+        )
         assert project.times() == before
 
     def test_a_bug_is_not_taken_for_drift(

@@ -103,6 +103,11 @@ def test_importing_a_client_imports_no_message(package: Path) -> None:
     assert loaded == "\n"
 
 
+def test_completion_offers_what_is_exported_and_nothing_else(package: Path) -> None:
+    code = "import generated as g; print(*(set(dir(g)) - set(g.__all__)))"
+    assert [name for name in python(package.parent, code).split() if name[0] != "_"] == []
+
+
 def test_help_tells_everything(package: Path) -> None:
     shown = python(package.parent, "import generated; help(generated)")
     assert "AsyncEventClient" in shown
@@ -123,7 +128,7 @@ def test_an_unknown_name_is_an_attribute_error(package: Path) -> None:
 def test_another_interface_is_refused(package: Path, tmp_path: Path) -> None:
     shutil.copytree(package, tmp_path / "generated")
     face = tmp_path / "generated" / "__init__.py"
-    face.write_text(face.read_text().replace("require(1, ", "require(999, "))
+    face.write_text(face.read_text().replace("_require(1, ", "_require(999, "))
     code = "try:\n    import generated\nexcept ImportError as e:\n    print(e)"
     assert "update raccoon-codegen where this package is used" in python(tmp_path, code)
 

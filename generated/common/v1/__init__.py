@@ -3,13 +3,13 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `common.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .context_pb import Context as Context, Platform as Platform
     from .money_pb import Money as Money
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__, {".context_pb": "Context Platform", ".money_pb": "Money"}
     )

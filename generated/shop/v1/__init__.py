@@ -3,10 +3,10 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `shop.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .account_pb import Plan as Plan, PlanChangedEvent as PlanChangedEvent
     from .account_pb import UserSignedUpEvent as UserSignedUpEvent
     from .cart_pb import CartItemAddedEvent as CartItemAddedEvent
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .page_pb import ClickEvent as ClickEvent, PageEvent as PageEvent
     from .page_pb import SearchEvent as SearchEvent
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".account_pb": "Plan PlanChangedEvent UserSignedUpEvent",

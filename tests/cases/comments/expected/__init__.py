@@ -3,12 +3,12 @@
 # ruff: noqa # isort: skip_file
 """The clients, and each message and enum whose name is unique."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .acme.comments.v1.comments_pb import BackslashesEvent as BackslashesEvent
     from .acme.comments.v1.comments_pb import BlankEvent as BlankEvent
     from .acme.comments.v1.comments_pb import BlockEvent as BlockEvent, Kind as Kind
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .acme.comments.v1.unseen_pb import UnseenEvent as UnseenEvent
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".acme.comments.v1.comments_pb": (

@@ -3,19 +3,19 @@
 # ruff: noqa # isort: skip_file
 """The clients, and each message and enum whose name is unique."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .acme.old.v1.file_pb import WholeFileEvent as WholeFileEvent
     from .acme.old.v1.old_pb import Button as Button, ClickEvent as ClickEvent
     from .acme.old.v1.old_pb import PlainOldEvent as PlainOldEvent
     from .acme.old.v1.old_pb import QuotedEvent as QuotedEvent, TapEvent as TapEvent
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".acme.old.v1.file_pb": "WholeFileEvent",

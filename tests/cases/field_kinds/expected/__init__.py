@@ -3,12 +3,12 @@
 # ruff: noqa # isort: skip_file
 """The clients, and each message and enum whose name is unique."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .acme.kinds.v1.kinds_pb import Chicken as Chicken, Egg as Egg, Empty as Empty
     from .acme.kinds.v1.kinds_pb import EmptyButDescribed as EmptyButDescribed
     from .acme.kinds.v1.kinds_pb import Holder as Holder, Level as Level
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .acme.kinds.v1.kinds_pb import ScalarsEvent as ScalarsEvent
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".acme.kinds.v1.kinds_pb": (

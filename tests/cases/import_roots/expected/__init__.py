@@ -3,19 +3,19 @@
 # ruff: noqa # isort: skip_file
 """The clients, and each message and enum whose name is unique."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .acme.v1.order_pb import OrderEvent as OrderEvent
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
     from .vendor.money.v1.currency_pb import Currency as Currency
     from .vendor.money.v1.money_pb import Money as Money
     from .vendor.money.v1.rate_pb import Rate as Rate
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".acme.v1.order_pb": "OrderEvent",

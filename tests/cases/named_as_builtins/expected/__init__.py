@@ -3,19 +3,19 @@
 # ruff: noqa # isort: skip_file
 """The clients, and each message and enum whose name is unique."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .acme.alerts.v1.alerts_pb import AlertedEvent as AlertedEvent, Level as Level
     from .acme.alerts.v1.alerts_pb import Warning as Warning, dict as dict, list as list
     from .acme.alerts.v1.alerts_pb import property as property, set as set, str as str
     from .acme.alerts.v1.alerts_pb import type as type
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".acme.alerts.v1.alerts_pb": "AlertedEvent Level Warning dict list property set str type",

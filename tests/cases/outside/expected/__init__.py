@@ -3,18 +3,18 @@
 # ruff: noqa # isort: skip_file
 """The clients, and each message and enum whose name is unique."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .acme.audit.v1.audit_pb import InternalEvent as InternalEvent
     from .acme.audit.v1.audit_pb import LoggedOutEvent as LoggedOutEvent, Login as Login
     from .acme.other.v1.other_pb import OtherEvent as OtherEvent, Thing as Thing
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".acme.audit.v1.audit_pb": "InternalEvent LoggedOutEvent Login",

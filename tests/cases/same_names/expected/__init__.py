@@ -8,18 +8,18 @@ Others are imported from their own package:
 - Address: .a.v1, .b.v1
 """
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .a.v1.types_pb import Only as Only
     from .b.v1.types_pb import MovedEvent as MovedEvent
     from .c.v1.types_pb import BothEvent as BothEvent
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".a.v1.types_pb": "Only",

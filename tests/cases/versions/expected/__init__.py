@@ -8,14 +8,14 @@ Others are imported from their own package:
 - PageEvent: .shop.v1, .shop.v2
 """
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy, require
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy, require as _require
 
-require(1, __name__)
+_require(1, __name__)
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .client import AsyncEventClient as AsyncEventClient, EventClient as EventClient
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__, {".client": "AsyncEventClient EventClient"}
     )

@@ -3,10 +3,10 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `json`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .types_pb import Types as Types
 else:
-    __all__, __getattr__, __dir__ = lazy(__name__, {".types_pb": "Types"})
+    __all__, __getattr__, __dir__ = _lazy(__name__, {".types_pb": "Types"})

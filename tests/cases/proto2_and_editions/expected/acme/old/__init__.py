@@ -3,13 +3,13 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.old`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .edition_pb import EditionEvent as EditionEvent
     from .two_pb import Closed as Closed, TwoEvent as TwoEvent
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__, {".edition_pb": "EditionEvent", ".two_pb": "Closed TwoEvent"}
     )

@@ -3,10 +3,10 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `shop.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .page_pb import PageEvent as PageEvent
 else:
-    __all__, __getattr__, __dir__ = lazy(__name__, {".page_pb": "PageEvent"})
+    __all__, __getattr__, __dir__ = _lazy(__name__, {".page_pb": "PageEvent"})

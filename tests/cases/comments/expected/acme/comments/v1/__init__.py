@@ -3,10 +3,10 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.comments.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .comments_pb import BackslashesEvent as BackslashesEvent
     from .comments_pb import BlankEvent as BlankEvent, BlockEvent as BlockEvent
     from .comments_pb import Kind as Kind, LeadingQuotesEvent as LeadingQuotesEvent
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .comments_pb import WideEvent as WideEvent
     from .unseen_pb import UnseenEvent as UnseenEvent
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".comments_pb": (

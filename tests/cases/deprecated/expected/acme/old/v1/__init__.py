@@ -3,16 +3,16 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.old.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .file_pb import WholeFileEvent as WholeFileEvent
     from .old_pb import Button as Button, ClickEvent as ClickEvent
     from .old_pb import PlainOldEvent as PlainOldEvent, QuotedEvent as QuotedEvent
     from .old_pb import TapEvent as TapEvent
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".file_pb": "WholeFileEvent",

@@ -3,10 +3,10 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.kinds.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .kinds_pb import Chicken as Chicken, Egg as Egg, Empty as Empty
     from .kinds_pb import EmptyButDescribed as EmptyButDescribed, Holder as Holder
     from .kinds_pb import Level as Level, ListsEvent as ListsEvent
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .kinds_pb import OptionalsEvent as OptionalsEvent, Outer as Outer
     from .kinds_pb import ScalarsEvent as ScalarsEvent
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".kinds_pb": (

@@ -3,14 +3,14 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `vendor.money.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .currency_pb import Currency as Currency
     from .money_pb import Money as Money
     from .rate_pb import Rate as Rate
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__, {".currency_pb": "Currency", ".money_pb": "Money", ".rate_pb": "Rate"}
     )

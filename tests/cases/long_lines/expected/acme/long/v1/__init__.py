@@ -3,10 +3,10 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.long.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .an_unusually_long_name_for_a_file_of_schemas_that_nobody_would_choose_pb import (
         AnUnusuallyLongNameForAMessageThatNobodyWouldChooseButSomebodyDidChooseItAllTheSame as AnUnusuallyLongNameForAMessageThatNobodyWouldChooseButSomebodyDidChooseItAllTheSame,
     )
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         Level1 as Level1,
     )
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".an_unusually_long_name_for_a_file_of_schemas_that_nobody_would_choose_pb": (

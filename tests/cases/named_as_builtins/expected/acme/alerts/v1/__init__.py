@@ -3,15 +3,15 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.alerts.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .alerts_pb import AlertedEvent as AlertedEvent, Level as Level
     from .alerts_pb import Warning as Warning, dict as dict, list as list
     from .alerts_pb import property as property, set as set, str as str, type as type
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".alerts_pb": "AlertedEvent Level Warning dict list property set str type",

@@ -3,15 +3,15 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.options.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .options_pb import Checkout as Checkout, DebugEvent as DebugEvent
     from .options_pb import HTTPRequestReceivedEvent as HTTPRequestReceivedEvent
     from .options_pb import NamedEvent as NamedEvent, Part as Part
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__,
         {
             ".options_pb": "Checkout DebugEvent HTTPRequestReceivedEvent NamedEvent Part",

@@ -3,13 +3,13 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.audit.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .audit_pb import InternalEvent as InternalEvent
     from .audit_pb import LoggedOutEvent as LoggedOutEvent, Login as Login
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__, {".audit_pb": "InternalEvent LoggedOutEvent Login"}
     )

@@ -3,12 +3,12 @@
 # ruff: noqa # isort: skip_file
 """Messages and enums of the proto package `acme.wkt.v1`."""
 
-from typing import TYPE_CHECKING
-from raccoon_runtime.interface import lazy
+import typing as _typing
+from raccoon_runtime.interface import lazy as _lazy
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .known_pb import KnownEvent as KnownEvent, ManyKnown as ManyKnown
 else:
-    __all__, __getattr__, __dir__ = lazy(
+    __all__, __getattr__, __dir__ = _lazy(
         __name__, {".known_pb": "KnownEvent ManyKnown"}
     )
