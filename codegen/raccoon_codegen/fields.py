@@ -182,7 +182,7 @@ def _names(
                 path,
                 f"a field cannot be named {name!r} in Python",
                 "Choose an identifier, in Unicode's form NFKC, that is no keyword, is none of the "
-                "message's own names and does not start with two underscores.",
+                "message's own names and does not start with `__` or `_dflt_`.",
             )
         elif name in taken:
             other = taken[name]

@@ -3,8 +3,8 @@
 Two rules, both told in the docstring of what they touched. A name that Python cannot spell, or that
 would hide something of the generated class, gets a trailing underscore, and another one where that
 is taken too. Leading underscores that Python gives a meaning go: two of a field or an enum member
-(they would be mangled), every one of a class (other modules could not import it); an X takes their
-place where nothing or a digit is left.
+(they would be mangled), that of what a dataclass's `__init__` uses itself, every one of a class
+(other modules could not import it); an X takes their place where nothing or a digit is left.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ BUILTINS = _words("""
     """)
 """What mypy takes a class of such a name for where it is used above its definition: the builtin."""
 
+_DATACLASSES = ("_dflt_", "_HAS_DEFAULT_FACTORY")
+"""How the names start that the body of a dataclass's `__init__` uses, up to Python 3.11."""
+
 _FUTURE = frozenset({"annotations"})
 """What `from __future__ import` brings; it cannot be imported under another name."""
 
@@ -87,8 +90,8 @@ def free(name: str, taken: Container[str]) -> Identifier:
 
 
 def spelled_field(name: str) -> str:
-    """How Python spells a field: `from` → `from_`, `__x` → `x`."""
-    if name.startswith("__"):
+    """How Python spells a field: `from` → `from_`, `__x` → `x`, `_dflt_x` → `dflt_x`."""
+    if name.startswith(("__", *_DATACLASSES)):
         name = _bare(name)
     if name in KEYWORDS or name in MESSAGE_ATTRIBUTES or name == "self":
         return name + "_"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import enum
 import re
+from dataclasses import field, make_dataclass
 
 import black
 import pytest
@@ -53,6 +54,10 @@ def test_snake_case(name: str, snake: str) -> None:
         ("__", "_"),
         ("_", "_"),
         ("_plain", "_plain"),
+        ("_dflt_tags", "dflt_tags"),
+        ("_dflt_1", "dflt_1"),
+        ("__dflt_tags", "dflt_tags"),
+        ("_HAS_DEFAULT_FACTORY", "HAS_DEFAULT_FACTORY"),
         ("match", "match"),
         ("timeout", "timeout"),
         ("str", "str"),
@@ -61,6 +66,14 @@ def test_snake_case(name: str, snake: str) -> None:
 def test_fields(name: str, spelled: str) -> None:
     assert names.spelled_field(name) == spelled
     assert spelled.isidentifier()
+
+
+def test_fields_hide_nothing_that_init_uses() -> None:
+    """What this Python's dataclasses call things where a field's name is a parameter."""
+    made = make_dataclass("Made", [("tags", "list[str]", field(default_factory=list[str]))])
+    used = made.__init__.__code__.co_freevars
+    assert len(used) == 2
+    assert not {names.spelled_field(name) for name in used}.intersection(used)
 
 
 @pytest.mark.parametrize(

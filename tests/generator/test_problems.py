@@ -158,6 +158,11 @@ def test_roots_whose_paths_protoc_would_split(package: Any) -> None:
             "a field cannot be named 'to_dict'",
         ),
         (
+            'string x = 1 [(raccoon.field).name = "_dflt_y"];',
+            17,
+            "a field cannot be named '_dflt_y'",
+        ),
+        (
             'string x = 1 [(raccoon.field).name = "y"]; int32 y = 2;',
             17,
             "the name 'y' is taken by m.p",

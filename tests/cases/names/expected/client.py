@@ -115,6 +115,8 @@ class Events(EventMethods[R]):
         is_set_: str = "",
         cls: str = "",
         print: str = "",
+        dflt_list: str = "",
+        HAS_DEFAULT_FACTORY: str = "",
     ) -> R: ...
     def send_fields_event(self, event: Any = None, /, **fields: Any) -> R:
         """Every field name is something else already.
@@ -122,7 +124,8 @@ class Events(EventMethods[R]):
         Event type `fields`. Keywords: from_, class_, None_, self_, parse_, to_dict_,
         from_dict_, SerializeToString_, init__, private, _protected, str, list, dict,
         int, datetime, field, dataclass, event, fields, timeout, async_, match, type,
-        annotations, builtins, Message, is_set_, cls, print.
+        annotations, builtins, Message, is_set_, cls, print, dflt_list,
+        HAS_DEFAULT_FACTORY.
         """
         return self._send("fields", event, fields)
 

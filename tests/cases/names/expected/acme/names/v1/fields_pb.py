@@ -93,6 +93,12 @@ class FieldsEvent(_Message, proto="acme.names.v1.FieldsEvent", event="fields"):
     """Named `is_set` in the schema."""
     cls: _builtins.str = _field(29, "string")
     print: _builtins.str = _field(30, "string")
+    dflt_list: _builtins.str = _field(31, "string", name="_dflt_list")
+    """Named `_dflt_list` in the schema."""
+    HAS_DEFAULT_FACTORY: _builtins.str = _field(
+        32, "string", name="_HAS_DEFAULT_FACTORY"
+    )
+    """Named `_HAS_DEFAULT_FACTORY` in the schema."""
 
 
 @_dataclass(eq=False, repr=False, kw_only=True)
