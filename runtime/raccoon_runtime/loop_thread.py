@@ -35,8 +35,7 @@ class LoopThread:
         logger: logging.Logger,
     ) -> None:
         self.generation = process.generation()
-        # A loop keeps the context in which it is made.
-        self._loop = contextvars.Context().run(asyncio.new_event_loop)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._finally = finally_
         self._log = logger
         self._waiting: set[concurrent.futures.Future[Any]] = set()
@@ -44,20 +43,29 @@ class LoopThread:
         self._over = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._begun: concurrent.futures.Future[object] = concurrent.futures.Future()
-        self._thread = threading.Thread(
-            target=self._run, args=(first,), name="raccoon-client", daemon=True
-        )
+        self._first = first
+        self._entrance = threading.Lock()
+        self._thread: threading.Thread | None = None
         process.leave_to_parent(self)
-        self._start()
 
     def begin(self) -> None:
-        """Wait until `first` was called; its error is raised, and the thread is over then."""
+        """Start it, and wait until `first` was called; its error is raised, and it is over then.
+
+        To be called again when it was interrupted.
+        """
+        if not self.runs:
+            self._start()
         try:
             self._begun.result()
         except BaseException:
             if self.failed:
                 self.join(_ENDING)
             raise
+
+    @property
+    def runs(self) -> bool:
+        """Whether the thread has come to life."""
+        return self._thread is not None
 
     @property
     def failed(self) -> bool:
@@ -77,12 +85,14 @@ class LoopThread:
             try:
                 return await make()
             finally:
-                self._loop.stop()
+                asyncio.get_running_loop().stop()
 
         return self._begin(last)
 
     def join(self, patience: float) -> None:
         """Wait for its end."""
+        if self._thread is None:
+            return
         self._thread.join(min(max(patience, 0.0), threading.TIMEOUT_MAX))
         if self._thread.is_alive():
             self._log.error("the client's thread is held up, and is left to itself")
@@ -93,7 +103,7 @@ class LoopThread:
         def begin() -> None:
             if self._ending:
                 return
-            task = self._loop.create_task(make())
+            task = asyncio.get_running_loop().create_task(make())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             task.add_done_callback(lambda _: _pass_on(task, future))
@@ -103,10 +113,11 @@ class LoopThread:
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
         try:
-            self._loop.call_soon_threadsafe(begin)
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(begin)
         except RuntimeError:  # it is closed
             future.cancel()
-        if self._over:
+        if self._over or self._loop is None:
             future.cancel()
         return future
 
@@ -115,30 +126,41 @@ class LoopThread:
             # Before 3.12 it would be waited for, and never run.
             if sys.is_finalizing():
                 raise RuntimeError("the interpreter is ending")
-            self._thread.start()
+            threading.Thread(target=self._run, name="raccoon-client", daemon=True).start()
         except RuntimeError as error:
-            self._loop.close()
             told = "no thread can be started for the client; the interpreter may be ending"
-            raise UsageError(told) from error
+            failure = UsageError(told)
+            self._begun.set_exception(failure)
+            raise failure from error
 
     # --- the thread -------------------------------------------------------------------
 
-    def _run(self, first: Callable[[], object]) -> None:
-        asyncio.set_event_loop(self._loop)
+    def _run(self) -> None:
+        # An interrupt of the start does not say whether it came to be, and then there are two.
+        if not self._entrance.acquire(blocking=False):
+            return
+        self._thread = threading.current_thread()
         try:
-            self._loop.run_until_complete(_call(first, self._begun))
+            # A loop keeps the context in which it is made.
+            loop = self._loop = contextvars.Context().run(asyncio.new_event_loop)
+        except OSError as error:  # too many open files
+            self._begun.set_exception(error)
+            return
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(_call(self._first, self._begun))
             if not self.failed:
-                self._loop.run_forever()
+                loop.run_forever()
         except BaseException as error:
             # SystemExit, say, from the function that makes the headers.
             self._log.exception("the client's event loop ended: %s", type(error).__name__)
         finally:
-            self._end()
+            self._end(loop)
 
-    def _end(self) -> None:
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         for _ in range(_ENDINGS):
             with contextlib.suppress(BaseException):  # what a task raises that is cancelled
-                self._loop.run_until_complete(self._end_tasks())
+                loop.run_until_complete(self._end_tasks(loop))
             if self._ending:
                 break
         try:
@@ -148,9 +170,9 @@ class LoopThread:
             for future in list(self._waiting):
                 future.cancel()
             asyncio.set_event_loop(None)
-            self._loop.close()
+            loop.close()
 
-    async def _end_tasks(self) -> None:
+    async def _end_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
         """Cancel what is left, and what the calls that wait still begin."""
         me = asyncio.current_task()
         await asyncio.sleep(0)
@@ -159,7 +181,7 @@ class LoopThread:
                 task.cancel()
             await asyncio.wait(left)
         self._ending = True
-        await self._loop.shutdown_asyncgens()
+        await loop.shutdown_asyncgens()
 
 
 def result_of(future: concurrent.futures.Future[T], patience: float | None) -> T | None:

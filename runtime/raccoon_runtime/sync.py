@@ -144,6 +144,8 @@ class SyncClient(BaseClient[Ack]):
         if thread is None:
             delivery.close_unused()
             return []
+        if not self._lives:  # an interrupt cut its start short
+            thread.begin()
         in_callback = delivery.handle.callbacks.here()
         close = partial(delivery.close, wait, in_callback=in_callback)
         if _is_interrupted(delivery):
@@ -200,13 +202,14 @@ class SyncClient(BaseClient[Ack]):
         return delivery
 
     def _begin(self, delivery: Delivery) -> None:
-        # An interrupt of the wait leaves a thread that is known, to be waited for by the next call.
-        thread = self._thread = self._thread or _begin(delivery)
+        # An interrupt leaves a thread that is known, to be waited for by the next call.
+        thread = self._thread = self._thread or _thread_of(delivery)
         try:
             thread.begin()
         except BaseException:
             if thread.failed:
                 self._thread = None
+                _living.pop(delivery, None)
             raise
         self._lives = True
         if self._closed:  # by a signal's handler, in the middle of it
@@ -251,13 +254,16 @@ def _is_interrupted(delivery: Delivery) -> bool:
 _living: dict[Delivery, LoopThread] = {}
 
 
-def _begin(delivery: Delivery) -> LoopThread:
+def _thread_of(delivery: Delivery) -> LoopThread:
+    """Return the thread in which it is to live; the same one, after an interrupt."""
+
     def over() -> None:
         _living.pop(delivery, None)
         delivery.loop_ended()
 
-    thread = _living[delivery] = LoopThread(delivery.bind, over, delivery.logger)
-    return thread
+    if delivery not in _living:
+        _living[delivery] = LoopThread(delivery.bind, over, delivery.logger)
+    return _living[delivery]
 
 
 @exits.at_exit
@@ -267,7 +273,7 @@ def _close_all() -> None:
     closing = [
         (thread, delivery, thread.begin_last(partial(delivery.close, CLOSE_TIMEOUT)))
         for delivery, thread in list(_living.items())
-        if thread.generation == process.generation()
+        if thread.generation == process.generation() and thread.runs
     ]
     for thread, delivery, closed in closing:
         left = result_of(closed, max(end + _GRACE - time.monotonic(), 0.0))

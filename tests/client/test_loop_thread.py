@@ -6,10 +6,13 @@ import asyncio
 import concurrent.futures
 import gc
 import logging
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
 from raccoon_runtime.loop_thread import LoopThread, result_of
+
+from generated import EventClient, PageEvent
 
 
 def begin_as_it_ends() -> concurrent.futures.Future[bool]:
@@ -46,3 +49,28 @@ def test_what_is_begun_as_it_ends_is_cancelled(caplog: pytest.LogCaptureFixture)
     assert result_of(begin_as_it_ends(), 20) is None
     gc.collect()  # a task that was left behind would say so
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("started", [True, False])
+@pytest.mark.parametrize("then", ["use", "close"])
+def test_an_interrupt_of_the_start_spoils_nothing(
+    monkeypatch: pytest.MonkeyPatch, started: bool, then: str
+) -> None:
+    """Whether the thread has come to life by then or not."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        if started:
+            start(thread)
+        raise KeyboardInterrupt
+
+    client = EventClient.connect("null://")
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.submit_nowait(PageEvent(event_name="x"))
+    if then == "use":
+        assert client.send_page_event(event_name="x").ok
+        assert client.stats().accepted == client.stats().delivered == 1
+    assert client.close() == []
+    assert not [one for one in threading.enumerate() if one.name == "raccoon-client"]

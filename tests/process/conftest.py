@@ -96,6 +96,8 @@ class Program:
             os.killpg(self._process.pid, signal.SIGABRT)
             out, err = self._process.communicate()
             raise AssertionError(f"it did not end: {out}{err}") from None
+        # A busy machine's matter, which asyncio's debug mode tells.
+        err = re.sub(r"^Executing <.* took [\d.]+ seconds\n", "", err, flags=re.MULTILINE)
         return Finished(self._process.returncode, out, err)
 
     def kill(self) -> None:

@@ -119,6 +119,10 @@ class Batch:
         self.frames.extend(frames)
         return first
 
+    def recount(self) -> None:
+        """Count its frames again."""
+        self.count, self.size = len(self.frames), sum(map(len, self.frames))
+
     def link(self, index: int, context: Any) -> None:
         """Note the context of the span in which events from this index on are accepted, or None."""
         before = self.links[-1][1] if self.links else None

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -97,27 +98,35 @@ class Queue:
         others wait for room. Its batch is linked to a span's context.
         """
         size = len(frame)
-        with self._lock:
-            if self._closed:
-                raise ClosedError("the client is closed")
-            if self._rooms or not self._fits(size):
-                place, wake = None, self._no_company()
-            else:
-                batch, wake = self._gathering, not self._signalled
-                if batch is None or self._is_full(batch, size):
-                    wake |= batch is not None
-                    batch = self._open()
-                place = batch, batch.add(frame, size)
-                if context is not None or batch.links:
-                    batch.link(place[1], context)
-                self._accepted += 1
-                self._events += 1
-                self._bytes += size
-                self._signalled = True
-                if self._bounds.linger:
-                    wake |= self._lingers_in_vain(batch)
-        if wake:
-            self._signal()
+        try:
+            with self._lock:
+                self._check_open()
+                try:
+                    if self._rooms or not self._fits(size):
+                        place, wake = None, self._no_company()
+                    else:
+                        batch, wake = self._gathering, not self._signalled
+                        if batch is None or self._is_full(batch, size):
+                            wake |= batch is not None
+                            batch = Batch(self._wire)
+                            self._enter(batch)
+                        place = batch, batch.add(frame, size)
+                        if context is not None or batch.links:
+                            batch.link(place[1], context)
+                        self._accepted += 1
+                        self._events += 1
+                        self._bytes += size
+                        self._signalled = True
+                        if self._bounds.linger:
+                            wake |= self._lingers_in_vain(batch)
+                except BaseException:
+                    self._mend()
+                    raise
+            if wake:
+                self._signal()
+        except BaseException:
+            self._signal()  # for what came in between may have kept it from that
+            raise
         return place
 
     def put_all(
@@ -142,34 +151,41 @@ class Queue:
         self, frames: Sequence[bytes], start: int, turn: Waker | None, context: object
     ) -> list[Place]:
         """Accept what fits into one batch, of the frames from `start` on."""
-        with self._lock:
-            if self._closed:
-                raise ClosedError("the client is closed")
-            if self._rooms and turn not in self._rooms:
-                return []
-            batch, wake = self._gathering, not self._signalled
-            if batch is None or self._is_full(batch, len(frames[start])):
-                wake |= batch is not None
-                batch = Batch(self._wire)
-            some = frames[start : start + self._bounds.batch_events - batch.count]
-            sizes = list(map(len, some))
-            fitting = self._fitting(batch, sizes)
-            first = batch.count
-            if not fitting:
-                wake = self._no_company()
-            else:
-                if not batch.count:
-                    self._enter(batch)
-                batch.add_all(some[:fitting], sum(sizes[:fitting]))
-                if context is not None or batch.links:
-                    batch.link(first, context)
-                self._accepted += fitting
-                self._events += fitting
-                self._bytes += sum(sizes[:fitting])
-                self._signalled = True
-                wake |= self._lingers_in_vain(batch)
-        if wake:
+        try:
+            with self._lock:
+                self._check_open()
+                if self._rooms and turn not in self._rooms:
+                    return []
+                try:
+                    batch, wake = self._gathering, not self._signalled
+                    if batch is None or self._is_full(batch, len(frames[start])):
+                        wake |= batch is not None
+                        batch = Batch(self._wire)
+                    some = frames[start : start + self._bounds.batch_events - batch.count]
+                    sizes = list(map(len, some))
+                    fitting = self._fitting(batch, sizes)
+                    first = batch.count
+                    if not fitting:
+                        wake = self._no_company()
+                    else:
+                        if not batch.count:
+                            self._enter(batch)
+                        batch.add_all(some[:fitting], sum(sizes[:fitting]))
+                        if context is not None or batch.links:
+                            batch.link(first, context)
+                        self._accepted += fitting
+                        self._events += fitting
+                        self._bytes += sum(sizes[:fitting])
+                        self._signalled = True
+                        wake |= self._lingers_in_vain(batch)
+                except BaseException:
+                    self._mend()
+                    raise
+            if wake:
+                self._signal()
+        except BaseException:
             self._signal()
+            raise
         return [(batch, index) for index in range(first, first + fitting)]
 
     def _fitting(self, batch: Batch, sizes: Sequence[int]) -> int:
@@ -212,22 +228,47 @@ class Queue:
         self._gathering = None
         return True
 
-    def _open(self) -> Batch:
-        batch = Batch(self._wire)
-        self._enter(batch)
-        return batch
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the client is closed")
 
     def _enter(self, batch: Batch) -> None:
         self._gathering = batch
-        self._batches.append(batch)
         self._live[batch] = None
+        self._batches.append(batch)
+
+    def _mend(self) -> None:
+        """Make the books right again: what a signal's handler raised came amid a change of them.
+
+        Of the gathering batch that counts which is in it.
+        """
+        batch = self._gathering
+        if batch is not None:
+            batch.recount()
+            if not batch.count:
+                self._gathering = None
+                self._live.pop(batch, None)
+                with suppress(ValueError):
+                    self._batches.remove(batch)
+        events, size = self._elsewhere()
+        self._events = events + sum(batch.count for batch in self._live)
+        self._bytes = size + sum(batch.size for batch in self._live)
+        self._accepted = self._delivered + self._failures.total() + self._events
+
+    def _elsewhere(self) -> tuple[int, int]:
+        """How many events, and bytes of them, are pending and in no batch."""
+        return 0, 0
 
     def refuse(self, batch: Batch, error: SendError) -> None:
         """Count a batch that was dropped at the door."""
         with self._lock:
-            self._accepted += batch.count
-            self._failures[type(error).__name__] += batch.count
-            batch.settle(error)
+            try:
+                self._accepted += batch.count
+                self._failures[type(error).__name__] += batch.count
+                batch.settle(error)
+            except BaseException:
+                self._mend()
+                raise
 
     def drop_oldest(self) -> tuple[Batch, tuple[Batch, ...]] | None:
         """Take the oldest event out, to be settled; None when all are on their way.
@@ -236,8 +277,7 @@ class Queue:
         on.
         """
         with self._lock:
-            if self._closed:
-                raise ClosedError("the client is closed")
+            self._check_open()
             waiting = self._to_drop()
             if not waiting:
                 return None
