@@ -21,6 +21,8 @@ from raccoon_runtime.delivery.handle import LoopHandle
 from raccoon_runtime.delivery.queue import Bounds, Queue
 from raccoon_runtime.envelope import Ack, Code, Status
 from raccoon_runtime.errors import DroppedError
+from raccoon_runtime.spool import SpooledQueue
+from raccoon_runtime.spool.row import Amount
 from raccoon_runtime.wires import PROTO_WIRE
 
 TRACED = {batch.__file__, queue.__file__}
@@ -118,4 +120,18 @@ def test_wherever_it_comes_the_books_are_right(name: str, begun: int, linger: fl
         assert (after.pending, after.pending_bytes) == (0, 0)
         assert after.accepted == after.delivered + after.failed
         assert not queue.live()
+    assert nth > 3
+
+
+def test_what_lies_on_the_disk_alone_still_counts() -> None:
+    for nth in itertools.count(1):
+        bounds = Bounds(events=20, bytes=1000, batch_events=3, batch_bytes=100)
+        handle = LoopHandle(Callbacks(logging.getLogger("test")))
+        spooled = SpooledQueue(bounds, PROTO_WIRE, handle, lambda: None, 10_000)
+        spooled.adopted(Amount(2, 7, 70), 2)
+        if not interrupted(lambda queue=spooled: queue.put(b"event"), nth):
+            break
+        counts = spooled.counts()
+        assert counts.accepted == counts.pending
+        assert (counts.pending, counts.pending_bytes) in {(7, 70), (8, 75)}
     assert nth > 3

@@ -145,5 +145,8 @@ class SpooledQueue(KeptQueue):
         self.wake()
         return mark
 
+    def _elsewhere(self) -> tuple[int, int]:
+        return self._disk.alone.events, self._disk.alone.bytes
+
     def _spooled(self) -> int:
         return self._disk.kept.events
