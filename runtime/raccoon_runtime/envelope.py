@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -101,14 +102,14 @@ def framer_proto(type: str) -> Callable[[bytes], bytes]:
     """Return what makes an event's bytes, of that type, one `events` field of a request."""
     text = type.encode()
     tail = b"\x12" + _varint(len(text)) + text if text else b""
-    heads: dict[int, bytes] = {}
+    heads = _heads(len(tail))
 
     def frame(data: bytes) -> bytes:
         size = len(data)
         head = heads.get(size)
         if head is None:
             head = _head_proto(size, len(tail))
-            if size < _LONG:
+            if size < _LONG and next(_places, False):
                 heads[size] = head
         return head + data + tail
 
@@ -116,6 +117,13 @@ def framer_proto(type: str) -> Callable[[bytes], bytes]:
 
 
 _LONG = 4096  # heads for data of fewer bytes are kept
+_places = repeat(True, 1 << 15)  # one is taken by each that is: some 4 MB for all types together
+
+
+@lru_cache(None)
+def _heads(tail: int) -> dict[int, bytes]:
+    """Return the table, the length of data → what stands before it, of all types of one length."""
+    return {}
 
 
 def _head_proto(size: int, tail: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,23 @@ def test_a_large_event(wire: Wire, envelope: Envelope) -> None:
     assert wire.unframe(wire.frame("page", data)) == ("page", data)
     if wire is PROTO_WIRE:
         assert envelope.request.FromString(body).events[0].event_bytes == data
+
+
+def test_what_framing_remembers_is_little(envelope: Envelope) -> None:
+    """However many types and sizes there are: nobody's memory fills, and the bytes stay right."""
+    data = bytes(4_095)
+    tracemalloc.start()
+    try:
+        for length in range(1, 61):
+            frame = PROTO_WIRE.framer("t" * length)
+            for size in range(len(data)):
+                frame(data[:size])
+        remembered, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert remembered < 8_000_000
+    event = envelope.request.FromString(frame(data[:2_000])).events[0]
+    assert (event.type, event.event_bytes) == ("t" * 60, data[:2_000])
 
 
 # --- the Go client's recorded requests ------------------------------------------------------
