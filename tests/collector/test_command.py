@@ -63,6 +63,7 @@ def test_help() -> None:
     done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: raccoon-collector ")
     assert "for development" in done.stdout and "examples:" in done.stdout
+    assert "[tool.raccoon-codegen]" in done.stdout
 
 
 def test_version() -> None:
@@ -100,6 +101,70 @@ def test_schemas_may_be_several_files(tmp_path: Path) -> None:
         for type in ("a", "b"):
             send(collector.urls["rest"], Event(type, {"name": type}))
             assert json.loads(collector.line())["event"] == {"name": type}
+
+
+MONEY = 'syntax = "proto3"; package third; message Money { int64 cents = 1; }'
+PAID = """\
+syntax = "proto3"; package shop; import "third/money.proto";
+message PaidEvent { third.Money price = 1; }
+"""
+
+
+def write(root: Path, **files: str) -> None:
+    """Schemas by their paths, `__` between their parts."""
+    for name, text in files.items():
+        path = root / f"{name.replace('__', '/')}.proto"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize("option", ["-I", "--import-root"])
+def test_import_roots(tmp_path: Path, option: str) -> None:
+    write(tmp_path, proto__shop__paid=PAID, lib__third__money=MONEY)
+    said = failed("--schemas", "proto", cwd=tmp_path)
+    assert "-I DIR, where DIR/third/money.proto exists." in said
+    with Running("--json", "--schemas", "proto", option, "lib", cwd=tmp_path) as collector:
+        send(collector.urls["rest"], Event("paid", {"price": {"cents": "5"}}))
+        assert json.loads(collector.line())["event"] == {"price": {"cents": "5"}}
+
+
+def test_one_file_name_in_two_roots(tmp_path: Path) -> None:
+    versions = {f"v{n}__page": f'syntax = "proto3"; package v{n};' for n in (1, 2)}
+    write(tmp_path, v3__seen='syntax = "proto3"; message SeenEvent {}', **versions)
+    schemas = ("--schemas", "v1", "--schemas", "v2", "--schemas", "v3")
+    assert "or a -I above one of them" in failed(*schemas, cwd=tmp_path)
+    with Running(*schemas, "-I", ".", cwd=tmp_path) as collector:
+        assert collector.stop() == 0
+
+
+def test_settings_of_the_project_hold_for_schemas(tmp_path: Path) -> None:
+    write(tmp_path, proto__page='syntax = "proto3"; message PageEvent { string a = 1; }')
+    settings = '[tool.raccoon-codegen.overrides.PageEvent]\ntype = "seen"\n'
+    (tmp_path / "pyproject.toml").write_text(settings, "utf-8")
+    with Running("--json", "--schemas", "proto", cwd=tmp_path) as collector:
+        send(collector.urls["ws"], Event("seen", {"a": "b"}), Event("page", {"a": "b"}))
+        assert json.loads(collector.line())["event"] == {"a": "b"}
+        assert json.loads(collector.line())["problem"] == "no event has the type 'page'"
+
+
+@pytest.mark.parametrize("package", ["src/team_events", "src/team_events/", "./src/team_events"])
+def test_a_package_may_be_a_directory(tmp_path: Path, package: str) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "team_events").symlink_to(ROOT / "generated")
+    with Running("--json", "--package", package, cwd=tmp_path) as collector:
+        send(collector.urls["ws"], PageEvent(event_name="x"))
+        assert json.loads(collector.line())["event"]["eventName"] == "x"
+
+
+def test_a_package_that_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "team_events").symlink_to(ROOT / "generated")
+    for package in ("team_events", "src.no_events", "src/no_events"):
+        said = failed("--package", package, cwd=tmp_path)
+        assert said == (
+            f"raccoon-collector: --package: there is no package {package!r}: its directory belongs "
+            "here, or its import name if PYTHONPATH leads to it\n"
+        )
 
 
 def test_quiet() -> None:
@@ -283,9 +348,12 @@ def test_a_port_that_is_taken(option: str) -> None:
         (["--tls-key", "key.pem"], "--tls-key: needs --tls-cert, too"),
         (["--tls-cert", "no/such.pem"], "--tls-cert: no/such.pem: No such file or directory"),
         (["--tls-cert", __file__], f"--tls-cert: {__file__}: "),
-        (["--package", "no.such_package"], "--package: 'no.such_package' is no package that "),
+        (["--package", "no.such_package"], "--package: there is no package 'no.such_package': "),
+        (["--package", SCHEMAS], f"--package: {SCHEMAS!r} is no package that raccoon-codegen "),
+        (["-I", "lib"], "-I: needs --schemas, too"),
+        (["--schemas", SCHEMAS, "-I", "no/such"], "raccoon-collector: -I no/such: no such dir"),
         (["--package", "json"], "--package: 'json' is no package that raccoon-codegen generated"),
-        (["--schemas", "no/such/folder"], "no/such/folder"),
+        (["--schemas", "no/such/folder"], "raccoon-collector: no/such/folder: no such file"),
         (["--host", "no-such-host.invalid"], "cannot listen on no-such-host.invalid:0: "),
         (["--ledger", "/no/such/folder"], "No such file or directory: '/no/such/folder'"),
     ],

@@ -35,8 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with ExitStack() as stack:
             told = settings(options)
+            if options.import_roots and not options.schemas:
+                raise ConfigError("needs --schemas, too", argument="-I")
             if options.schemas:
-                told["events"] = stack.enter_context(from_schemas(options.schemas))
+                made = from_schemas(options.schemas, options.import_roots or ())
+                told["events"] = stack.enter_context(made)
             elif options.package:
                 sys.path.insert(0, "")
                 told["events"] = from_package(options.package)

@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"%(prog)s {version.installed()}")
     _listening(made.add_argument_group("where it listens").add_argument)
     output = made.add_argument_group("what it prints and keeps")
-    _decoding(output.add_mutually_exclusive_group().add_argument)
+    _decoding(output.add_mutually_exclusive_group().add_argument, output.add_argument)
     _output(output.add_argument)
     _behaviour(made.add_argument_group("how it answers").add_argument)
     return made
@@ -74,14 +74,27 @@ def _listening(add: Callable[..., object]) -> None:
     add("--tls-key", metavar="FILE", help="its private key, unless the chain's file holds it")
 
 
-def _decoding(add: Callable[..., object]) -> None:
-    add(
+def _decoding(add_one: Callable[..., object], add: Callable[..., object]) -> None:
+    add_one(
         "--schemas",
         action="append",
         metavar="PATH",
-        help="decode events by these .proto files or directories; repeatable",
+        help="decode events by these .proto files or directories; repeatable; what "
+        "[tool.raccoon-codegen] of pyproject.toml says besides (overrides, say) holds here too",
     )
-    add("--package", metavar="NAME", help="decode events by a generated package, which is imported")
+    add_one(
+        "--package",
+        metavar="NAME",
+        help="decode events by a generated package: its import name, or its directory",
+    )
+    add(
+        "-I",
+        "--import-root",
+        action="append",
+        metavar="DIR",
+        dest="import_roots",
+        help="where else the imports of --schemas are looked for; repeatable",
+    )
 
 
 def _output(add: Callable[..., object]) -> None:

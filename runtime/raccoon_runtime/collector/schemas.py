@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
@@ -20,17 +21,29 @@ NEEDED = ("raccoon_codegen", "grpc_tools")
 
 
 def from_package(package: str) -> type[EventMethods[Any]]:
-    """Return the client of a generated package; ConfigError when there is none."""
+    """Return the client of a generated package, which is told by its import name or its directory;
+    ConfigError when there is none.
+    """
+    where, name = os.path.split(os.path.normpath(package))
+    if where:
+        sys.path.insert(0, os.path.abspath(where))
     try:
-        client = importlib.import_module(f"{package}.client").AsyncEventClient
+        client = importlib.import_module(f"{name}.client").AsyncEventClient
     except (ImportError, AttributeError) as error:
         told = f"{package!r} is no package that raccoon-codegen generated: {error}"
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+            told = (
+                f"there is no package {package!r}: its directory belongs here, or its import name "
+                "if PYTHONPATH leads to it"
+            )
         raise ConfigError(told, argument="--package") from error
     return cast("type[EventMethods[Any]]", client)
 
 
 @contextmanager
-def from_schemas(schemas: Sequence[str]) -> Generator[type[EventMethods[Any]]]:
+def from_schemas(
+    schemas: Sequence[str], import_roots: Sequence[str] = ()
+) -> Generator[type[EventMethods[Any]]]:
     """Generate a package into a temporary folder, and give its client while the folder lasts."""
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         told = (
@@ -40,14 +53,11 @@ def from_schemas(schemas: Sequence[str]) -> Generator[type[EventMethods[Any]]]:
         raise ConfigError(told, argument="--schemas")
     with TemporaryDirectory(prefix="raccoon-collector-") as folder:
         out = Path(folder) / PACKAGE
-        command = [sys.executable, "-m", "raccoon_codegen", *schemas, "--quiet"]
-        done = subprocess.run(
-            [*command, "-o", str(out)], capture_output=True, text=True, check=False
-        )
+        command = [sys.executable, "-m", "raccoon_codegen", *schemas, "--quiet", "-o", str(out)]
+        command += [f"--import-root={root}" for root in import_roots]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise ConfigError(
-                (done.stderr or done.stdout).strip().removeprefix("raccoon-codegen: ")
-            )
+            raise ConfigError((done.stderr or done.stdout).strip().removeprefix("Error: "))
         sys.path.insert(0, folder)
         try:
             importlib.invalidate_caches()
