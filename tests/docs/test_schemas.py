@@ -183,7 +183,7 @@ def test_what_is_said_of_types(imported: Any) -> None:
     package = imported(
         "message M { oneof o { int32 a = 1; string b = 2; } Kind kind = 3;\n"
         "  google.protobuf.Timestamp at = 4; google.protobuf.Duration took = 5;\n"
-        "  google.protobuf.Value value = 6; int32 old = 7 [deprecated = true];\n"
+        "  google.protobuf.Value value = 6;\n"
         "  // Said of it.\n  int32 said = 8; }\n// Said of the enum.\nenum Kind { ZERO = 0; }"
     )
     M = package.M
@@ -199,9 +199,32 @@ def test_what_is_said_of_types(imported: Any) -> None:
     assert package.Kind.__doc__ == "Said of the enum."
     with pytest.raises(RaccoonError):
         bytes(M(a=1, b="x"))
-    with pytest.warns(DeprecationWarning, match=r"acme\.v1\.M\.old is deprecated") as warned:
-        M(old=1)
-    assert warned[0].filename == __file__
+
+
+def test_what_warns_of_being_deprecated(imported: Any) -> None:
+    package = imported(
+        "message OldEvent { option deprecated = true; }\n"
+        "message NewEvent { int32 old = 1 [deprecated = true]; Kind kind = 2; }\n"
+        "enum Kind { option deprecated = true; ZERO = 0; ONE = 1 [deprecated = true]; }"
+    )
+    with package.EventClient.connect("null://") as client:
+        for does, what in [
+            (package.OldEvent, "OldEvent"),
+            (client.send_old_event, "OldEvent"),
+            (lambda: package.NewEvent(old=1), "NewEvent.old"),
+            (lambda: client.send_new_event(old=1), "NewEvent.old"),
+        ]:
+            said = re.escape(f"acme.v1.{what} is deprecated")
+            with pytest.warns(DeprecationWarning, match=f"^{said}") as warned:
+                does()
+            assert [warning.filename for warning in warned] == [__file__]
+        # Warnings are errors: nothing here gives one.
+        new = package.NewEvent(kind=package.Kind.ONE)
+        new.old = new.old + 1
+        package.NewEvent.parse(bytes(new))
+        package.OldEvent.from_json("{}")
+        client.send_new_event(new)
+    assert "Deprecated." in package.Kind.__doc__
 
 
 @pytest.mark.parametrize(
