@@ -115,7 +115,12 @@ class AsyncClient(BaseClient[Coroutine[Any, Any, Ack]]):
         takes.
         """
         wait = seconds(timeout)
-        delivery = self._bound()
+        delivery = self._living()
+        if delivery.handle.is_over:
+            self._closed_now()
+            delivery.loop_ended()
+            return delivery.kept_back()
+        delivery.bind()
         self._closed_now()
         return await delivery.close(wait)
 

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
-from raccoon_runtime import Ack
+from raccoon_runtime import Ack, ClosedError, UndeliveredError
 from raccoon_runtime.collector import Collector, Delay
 
 from generated import AsyncEventClient, PageEvent
+from tests.ports import SILENT_PORT
 from tests.waiting import until
 
 from .conftest import QUICK
@@ -155,3 +156,64 @@ async def test_wait_for_and_timeouts_around_a_call(collector: Collector) -> None
         assert client.stats().pending == 1
         await client.flush()
         assert client.stats().delivered == 1
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http", "grpc"])
+async def test_whoever_cancels_all_tasks_may_close_the_client_afterwards(
+    collector: Collector, scheme: str
+) -> None:
+    """The client's own tasks among them: what was under way is sent again, and flagged."""
+    urls = {"ws": collector.ws_url, "http": collector.http_url, "grpc": collector.grpc_url}
+    client = AsyncEventClient.connect(urls[scheme], batch_events=5, **QUICK)
+    await client.send_page_event(event_name="first")
+    collector.faults.add(Delay(0.2))
+    futures = [client.submit_nowait(page(str(number))) for number in range(50)]
+    await until(lambda: client.stats().in_flight)
+    mine = asyncio.current_task()
+    for task in asyncio.all_tasks():
+        if task is not mine and task.get_name().startswith("raccoon-"):
+            task.cancel()
+    collector.faults.clear()
+    await asyncio.sleep(0)
+    later = client.submit_nowait(page("later"))
+    for future in [*futures, later]:
+        assert await future.wait(20)
+        assert future.result().ok
+    assert await client.close() == []
+    stats = client.stats()
+    assert (stats.accepted, stats.delivered, stats.pending) == (52, 52, 0)
+    flagged = sum(future.result().possible_duplicate for future in futures)
+    assert 52 <= len(collector.stored) <= 52 + flagged
+
+
+def test_a_loop_that_was_closed_without_a_word_takes_nothing_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """`loop.close()` alone, with no end of its tasks and generators."""
+
+    async def use() -> AsyncEventClient:
+        client = AsyncEventClient.connect(f"ws://127.0.0.1:{SILENT_PORT}", **QUICK)
+        client.submit_nowait(page("before"))
+        await asyncio.sleep(0)
+        return client
+
+    loop = asyncio.new_event_loop()
+    client = loop.run_until_complete(use())
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0.01))
+    loop.close()
+    failed = client.submit_nowait(page("after"))
+    assert failed.done()
+    with pytest.raises(UndeliveredError, match="its event loop ended"):
+        failed.result()
+    with pytest.raises(ClosedError):
+        client.submit_nowait(page("later"))
+    left = asyncio.run(client.close())
+    assert [one.event.event_name for one in left if isinstance(one.event, PageEvent)] == [
+        "before",
+        "after",
+    ]
+    stats = client.stats()
+    assert (stats.accepted, stats.failed, stats.pending) == (2, 2, 0)
+    assert "an event loop ended before 2 events were acknowledged" in caplog.text

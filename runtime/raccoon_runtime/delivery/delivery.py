@@ -345,7 +345,11 @@ class Delivery:
     # --- what the rooms tell each other -----------------------------------------------
 
     def _signal(self) -> None:
-        if not self.handle.call(self._window.wake):
+        if self.handle.call(self._window.wake):
+            return
+        if self.handle.bound:  # to a loop that was closed without a word
+            self.loop_ended()
+        else:
             hold(self)
 
     def _settled(self, batch: Batch, outcome: Ack | SendError) -> None:
@@ -377,6 +381,8 @@ class Delivery:
             return
         self._was_killed = True
         self._queue.close()
+        if self.handle.here():
+            self._window.cancel()
         self._window.end()
         if self._spool is not None:
             ended = threading.Event()

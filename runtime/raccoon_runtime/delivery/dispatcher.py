@@ -100,6 +100,12 @@ class Dispatcher:
         except Exception:  # a mistake of ours, or an application's meter, is no reason to lose any
             self._stumbled(batch, outcome)
 
+    def interrupted(self, batch: Batch) -> None:
+        """Have it sent again: whoever carried it was cancelled, and it may have arrived."""
+        batch.unanswered, batch.possible_duplicate = False, True
+        self._leave_gate(batch)
+        self._again.appendleft(batch)
+
     def _deal_with(self, batch: Batch, outcome: Ack | SendError) -> None:
         if isinstance(outcome, SendError):
             self._failed(batch, outcome)

@@ -50,6 +50,11 @@ class LoopHandle:
         """Take it back, for it did not come to anything."""
         self._loop, self.bound = None, False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its loop is closed."""
+        return self._loop is not None and self._loop.is_closed()
+
     def is_on(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether this is the loop."""
         return self._loop is loop

@@ -10,6 +10,8 @@ from .. import tasks
 from .batch import Batch
 from .handle import LoopHandle
 
+_PAUSE = 0.1  # seconds until there are workers again, by when a loop that ends has ended
+
 
 class Source(Protocol):
     """Where batches come from, and go with their outcome."""
@@ -26,8 +28,12 @@ class Source(Protocol):
         """Bring it to the server and deal with what comes of it."""
         ...
 
+    def interrupted(self, batch: Batch) -> None:
+        """Hear that a worker was cancelled from outside while it carried this."""
+        ...
+
     def killed(self) -> None:
-        """Hear that a worker was ended from outside: the loop is ending."""
+        """Hear that a worker raised what ends an event loop."""
         ...
 
 
@@ -63,13 +69,17 @@ class Window:
         """Take nothing up any more."""
         self._closing = True
 
-    async def close(self) -> None:
-        """End the workers, whatever they are at."""
+    def cancel(self) -> set[asyncio.Task[None]]:
+        """Have the workers end, whatever they are at, and return them."""
         self.end()
-        workers = list(self._workers)
+        workers = self._workers - {asyncio.current_task()}
         for worker in workers:
             worker.cancel()
-        if workers:
+        return workers
+
+    async def close(self) -> None:
+        """End the workers."""
+        if workers := self.cancel():
             await asyncio.wait(workers)
 
     async def _work(self) -> None:
@@ -81,15 +91,27 @@ class Window:
                     continue
                 if self._source.more():
                     self.wake()
-                self.busy += 1
-                try:
-                    await self._source.carry(batch)
-                finally:
-                    self.busy -= 1
-        except BaseException:  # SystemExit too, from the function that makes the headers
+                await self._carry(batch)
+        except asyncio.CancelledError:
+            if not self._closing:
+                # Whoever cancels all tasks may go on with the loop, and close the client.
+                self._handle.loop.call_later(_PAUSE, self.wake_all)
+            raise
+        except BaseException:  # SystemExit, say, from the function that makes the headers
             if not self._closing:
                 self._source.killed()
             raise
+
+    async def _carry(self, batch: Batch) -> None:
+        self.busy += 1
+        try:
+            await self._source.carry(batch)
+        except asyncio.CancelledError:
+            if not self._closing:
+                self._source.interrupted(batch)
+            raise
+        finally:
+            self.busy -= 1
 
     async def _rest(self) -> None:
         waiter: asyncio.Future[None] = self._handle.loop.create_future()
