@@ -73,7 +73,7 @@ def link(
         if type.message
     }
     _check_extensions(schema)
-    layout.check(tops, schema)
+    layout.check(tops, schema, client=bool(found))
     if schema.problems:
         raise SchemaError(schema.problems)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 
@@ -12,14 +13,52 @@ from .schema import File, Schema, Type
 from .scope import relative
 
 _CLIENTS = ("AsyncEventClient", "EventClient")
-_PYTHONS_OWN = frozenset({"__init__", "__pycache__"})
-_RENAME_FILE = "Rename one of the files, or leave one out."
+_PACKAGE = (2,)
+# A package is an attribute of the one around it, and may hide what that needs.
+_PYTHONS_OWN = re.compile(r"__\w+__")
 
 
-def check(tops: Mapping[File, Sequence[Type]], schema: Schema) -> None:
-    """Modules, directories and a package's names are apart, where case is ignored too."""
-    _check_paths(tops, schema)
-    _check_names(tops, schema)
+def check(tops: Mapping[File, Sequence[Type]], schema: Schema, *, client: bool) -> None:
+    """Modules, directories and a package's names are apart, where case is ignored too.
+
+    Where packages are not apart, nothing is told of what meets in them.
+    """
+    if _packages_are_apart(tops, schema, client):
+        _check_paths(tops, schema)
+        _check_names(tops, schema)
+
+
+def _packages_are_apart(files: Iterable[File], schema: Schema, client: bool) -> bool:
+    """Whether each has directories of its own, whose names hide nothing."""
+    firsts: dict[str, File] = {}
+    for file in files:
+        firsts.setdefault(file.package, file)
+    owners: dict[tuple[str, ...], File] = {}
+    apart = True
+    for file in firsts.values():
+        complaint = _hides(file.directories, client) or _shares(file, owners, schema)
+        if complaint:
+            schema.report(file, _PACKAGE, complaint, "Rename the proto package.")
+            apart = False
+    return apart
+
+
+def _hides(directories: Sequence[str], client: bool) -> str:
+    for name in filter(_PYTHONS_OWN.fullmatch, directories):
+        return f"no Python package can be named {name!r}"
+    if client and directories and directories[0] in _CLIENTS:
+        return f"the package {directories[0]!r} would hide the client of that name"
+    return ""
+
+
+def _shares(file: File, owners: dict[tuple[str, ...], File], schema: Schema) -> str:
+    for depth in range(1, len(file.directories) + 1):
+        directories = file.directories[:depth]
+        other = owners.setdefault(directories, file)
+        if other.package.split(".")[:depth] != file.package.split(".")[:depth]:
+            theirs = f"{other.package!r}, {schema.where(other, _PACKAGE)},"
+            return f"{file.package!r} and {theirs} would both lie in {'/'.join(directories)}/"
+    return ""
 
 
 def _check_paths(files: Iterable[File], schema: Schema) -> None:
@@ -29,15 +68,10 @@ def _check_paths(files: Iterable[File], schema: Schema) -> None:
             other, there, owner = places.setdefault(path.lower(), (path, shown, file))
             if owner is not file and (other != path or path == file.path):
                 clash = f"meets {there} of {schema.sources.shown(owner.proto.name)}"
-                _report_file(file, f"its output {shown} {clash}", _RENAME_FILE, schema)
-        for part in _PYTHONS_OWN.intersection(file.directories):
-            message = f"no Python package can be named {part!r}"
-            _report_file(file, message, "Rename the proto package.", schema)
-
-
-def _report_file(file: File, message: str, hint: str, schema: Schema) -> None:
-    where = schema.sources.shown(file.proto.name)
-    schema.problems.append(Problem(where, 0, 0, message, hint))
+                where = schema.sources.shown(file.proto.name)
+                hint = "Rename one of the files, or leave one out."
+                message = f"its output {shown} {clash}"
+                schema.problems.append(Problem(where, 0, 0, message, hint))
 
 
 def _paths(file: File) -> dict[str, str]:

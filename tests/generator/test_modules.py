@@ -222,6 +222,11 @@ def test_fields_that_python_cannot_name(only: Any) -> None:
     assert nested.doc == "Named `parse` in the schema."
 
 
+def test_a_package_named_as_a_client_hides_nothing_where_there_is_none(package: Any) -> None:
+    made = package({"m.proto": "package EventClient; message M {}"})
+    assert [face.path for face in made.faces] == ["__init__.py", "EventClient/__init__.py"]
+
+
 def test_classes_that_python_cannot_name(package: Any) -> None:
     made = package(
         {
