@@ -38,10 +38,13 @@ class Events(EventMethods[R]):
         implicit: str = "",
         explicit: str | None = None,
         expanded: list[int] = ...,
+        unchecked: str = "",
         timeout: float | None = None,
     ) -> R: ...
     def send_edition_event(self, event: Any = None, /, **fields: Any) -> R:
-        """Event type `edition`. Keywords: implicit, explicit, expanded, timeout."""
+        """Event type `edition`. Keywords: implicit, explicit, expanded, unchecked,
+        timeout.
+        """
         return self._send("edition", event, fields)
 
     @overload

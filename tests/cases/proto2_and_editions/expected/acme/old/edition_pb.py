@@ -12,3 +12,5 @@ class EditionEvent(Message, proto="acme.old.EditionEvent", event="edition"):
     implicit: str = field(1, "string")
     explicit: str | None = field(2, "string", optional=True)
     expanded: list[int] = field(3, "int32", repeated=True, packed=False)
+    unchecked: str = field(4, "string")
+    """Text all the same."""
