@@ -17,6 +17,7 @@ from typing_extensions import Self
 
 from . import codec
 from .codec.kinds import SCALARS, UNWRAPPED
+from .codec.plan import Field
 from .codec.spec import METADATA, Spec, default, element_kind, specs
 from .codec.streams import read_delimited, read_sized, write_delimited
 from .deprecation import warn_caller
@@ -272,7 +273,7 @@ class Message(betterproto2.Message):
         if not isinstance(other, Message) or type(self) is not type(other):
             return NotImplemented
         return self._unknown_fields == other._unknown_fields and all(
-            _same(getattr(self, field.name), getattr(other, field.name))
+            _same(field, getattr(self, field.name), getattr(other, field.name))
             for field in self.__codec__.plan.fields
         )
 
@@ -305,20 +306,26 @@ class Message(betterproto2.Message):
         return default(type(self), field_name)
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equality for which NaN is itself, also inside lists and maps."""
-    if one == other:
+def _same(field: Field, one: Any, other: Any) -> bool:
+    """Equality of a field's values, for which NaN is itself."""
+    if one is other:
         return True
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isnan(one) and math.isnan(other)
+    # To ask a list of messages first whether it is equal would compare each of them twice, and
+    # those within them four times.
+    return (field.kind != "message" and one == other) or _alike(one, other)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """The same of any two values, element by element."""
     if isinstance(one, list) and isinstance(other, list):
         these, those = cast("list[Any]", one), cast("list[Any]", other)
-        pairs = zip(these, those, strict=False)
-        return len(these) == len(those) and all(_same(a, b) for a, b in pairs)
+        return len(these) == len(those) and all(map(_alike, these, those))
     if isinstance(one, dict) and isinstance(other, dict):
         left, right = cast("dict[Any, Any]", one), cast("dict[Any, Any]", other)
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
-    return False
+        return left.keys() == right.keys() and all(_alike(left[key], right[key]) for key in left)
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+        return math.isnan(other)
+    return bool(one == other)
 
 
 def _warner(name: str, whole: bool, fields: Mapping[str, str]) -> Callable[[Any], None]:
