@@ -24,6 +24,7 @@ SCHEMES = ("ws", "rest", "grpc")
 PATIENT: dict[str, Any] = {"connect_timeout": 20.0, "ack_timeout": 20.0}
 
 Make = Callable[..., Transport]
+Advance = Callable[[float], None]
 
 
 def _sockets() -> set[str]:
@@ -80,6 +81,15 @@ def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     # `caplog.records` has those of this phase alone.
     records = [*caplog.get_records("call"), *caplog.records]
     assert not [record for record in records if record.name == "asyncio"]
+
+
+@pytest_asyncio.fixture
+async def advance(monkeypatch: pytest.MonkeyPatch) -> Advance:
+    """Puts the event loop's clock forward, by seconds: a limit passes without anybody waiting."""
+    loop, passed = asyncio.get_running_loop(), [0.0]
+    time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + sum(passed))
+    return passed.append
 
 
 @pytest_asyncio.fixture

@@ -20,7 +20,7 @@ from raccoon_runtime.headers import HeaderSource, beside, checked, checked_for_g
 from raccoon_runtime.transports import make_transport
 
 from generated import AsyncEventClient, PageEvent
-from tests.transports.conftest import Make
+from tests.transports.conftest import Advance, Make
 from tests.transports.peers import H2, Line, Peer, http, speaking_h2
 from tests.transports.sending import deliver, fail
 from tests.transports.websockets import answer, guid_of
@@ -242,26 +242,24 @@ async def test_a_function_that_fails_while_its_sender_gives_up(
         await go_on.wait()
         raise LookupError
 
-    sending = asyncio.ensure_future(deliver(make(collector.http_url, headers=headers)))
-    await begun.wait()
-    (made,) = [task for task in asyncio.all_tasks() if "headers" in repr(task.get_coro())]
-    made.add_done_callback(lambda _: sending.cancel())
-    go_on.set()
-    await asyncio.wait([sending])
-    assert sending.cancelled()
-    del made, sending
+    async def give_up() -> None:
+        sending = asyncio.ensure_future(deliver(make(collector.http_url, headers=headers)))
+        await begun.wait()
+        (made,) = [task for task in asyncio.all_tasks() if "headers" in repr(task.get_coro())]
+        made.add_done_callback(lambda _: sending.cancel())
+        go_on.set()
+        await asyncio.wait([sending])
+        assert sending.cancelled()
+
+    await give_up()
     gc.collect()
 
 
 async def test_what_a_function_takes_is_not_of_the_requests_time(
-    make: Make, url: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+    make: Make, url: str, advance: Advance
 ) -> None:
-    loop, passed = asyncio.get_running_loop(), [0.0]
-    time = loop.time
-    monkeypatch.setattr(loop, "time", lambda: time() + sum(passed))
-
     async def headers() -> dict[str, str]:
-        passed.append(30.0)
+        advance(30.0)
         for _ in range(3):
             await asyncio.sleep(0)
         return {}
