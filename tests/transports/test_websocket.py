@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from aiohttp.http import WebSocketWriter
 from raccoon_runtime.collector.frames import close_frame, frame
 from raccoon_runtime.envelope import Ack, Code
 from raccoon_runtime.errors import (
@@ -655,6 +656,29 @@ async def test_a_server_that_reads_slowly_is_waited_for(make: Make, peer: Peer) 
     transport = await opened(make, peer, sip, write_timeout=0.4)
     await deliver(transport, b"1" * (16 << 20))
     assert transport.connections == 1
+
+
+@pytest.mark.parametrize("kind", [BINARY, PING, PONG])
+async def test_a_frame_that_is_not_written_at_once(
+    make: Make, peer: Peer, monkeypatch: pytest.MonkeyPatch, kind: int
+) -> None:
+    """What an aiohttp of another time may do: nobody would ever go on with it."""
+    send_frame = WebSocketWriter.send_frame
+
+    async def waiting(writer: WebSocketWriter, message: bytes, opcode: int) -> None:
+        if opcode == kind:
+            await asyncio.sleep(0)
+        await send_frame(writer, message, opcode)
+
+    async def ping(session: Session) -> None:
+        await session.read()
+        session.send(b"", PING)
+        await session.ended()
+
+    transport = await opened(make, peer, ping, ping_interval=0.05)
+    monkeypatch.setattr(WebSocketWriter, "send_frame", waiting)
+    error = await fail(transport, ConnectionLostError, persisted="possibly", retryable=True)
+    assert error.reason == "a frame was not written at once"
 
 
 # --- the end ------------------------------------------------------------------------------------

@@ -1,4 +1,11 @@
-"""One HTTP/2 connection, as a channel of grpclib's."""
+"""One HTTP/2 connection, as a channel of grpclib's.
+
+A channel of its own connects whenever a call finds it closed, to the first of a host's addresses
+and to whatever speaks there. So here connections are made as it makes them, out of what it does not
+document: `H2Protocol` with its `processor`, `Handler` and `Configuration.__for_client__`; and are
+given to a `Channel` as its `_protocol`, by `__connect__`. tests/transports/test_seams.py holds what
+is expected of them.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +53,7 @@ class _Bytes(CodecBase):
         return data
 
 
-class Protocol(H2Protocol):
+class Http2(H2Protocol):
     """Knows whether the peer speaks HTTP/2, and takes no more than answers can be long."""
 
     def __init__(self, config: Configuration) -> None:
@@ -111,7 +118,7 @@ class Protocol(H2Protocol):
 class Line(Channel):
     """A channel that is one connection: connected once, and never again by itself."""
 
-    def __init__(self, address: Address, ssl: SSLContext | None, protocol: Protocol) -> None:
+    def __init__(self, address: Address, ssl: SSLContext | None, protocol: Http2) -> None:
         # grpclib imports ssl only if it can, and leaves pyright in doubt about the type.
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             address.host, address.port, codec=_Bytes(), ssl=ssl
@@ -119,7 +126,7 @@ class Line(Channel):
         self._protocol = self._line = protocol
         self._method = UnaryUnaryMethod(self, METHOD, bytes, bytes)
 
-    async def __connect__(self) -> Protocol:
+    async def __connect__(self) -> Http2:
         """Return the connection, for a call; ConnectionResetError when it is no more."""
         if not self.alive:
             raise ConnectionResetError
@@ -184,7 +191,7 @@ async def _first(
     ssl: SSLContext | None,
     config: Configuration,
     patience: float,
-) -> Protocol:
+) -> Http2:
     """Return a connection to the first of the host's addresses that takes one.
 
     Each gets its share of the time, so that one which swallows packets does not hide the others.
@@ -196,7 +203,7 @@ async def _first(
         try:
             async with deadline(patience / len(places)):
                 _, protocol = await loop.create_connection(
-                    lambda: Protocol(config),
+                    lambda: Http2(config),
                     place.ip,
                     place.port,
                     family=place.family,

@@ -24,7 +24,7 @@ from ..wires import JSON_WIRE, PROTO_WIRE, Wire
 from .base import refusal
 from .http_errors import map_error
 from .ws_clock import Clock
-from .ws_frames import BINARY, CLOSE, NO_STATUS, NORMAL, PING, PONG, TEXT, TOO_BIG, FrameError
+from .ws_frames import BINARY, CLOSE, NO_STATUS, NORMAL, PING, PONG, TEXT, TOO_BIG
 from .ws_refusals import Refusals
 from .ws_socket import Socket
 
@@ -49,7 +49,7 @@ class Connection:
         self.ended: SendError | None = None
         """Why it is over; None while it is open."""
         self._clock = Clock(socket, options, self._overdue, self._lose)
-        socket.listen(self._heard, self._lost)
+        socket.listen(self._heard, self._lose)
 
     async def admitted(self) -> None:
         """Return when the server has let the connection in: it answers a ping only then, and
@@ -139,13 +139,6 @@ class Connection:
         if len(self._waiting) == 1:
             req_guid, (answer, _) = self._waiting.popitem()
             _fail(answer, TooLargeError("a frame", req_guid=req_guid, status=TOO_BIG))
-
-    def _lost(self, error: FrameError | None) -> None:
-        told = (
-            ConnectionLostError("end of the stream") if error is None else AnswerError(str(error))
-        )
-        told.__cause__ = error
-        self._lose(told)
 
     def _take(self, wire: Wire, payload: bytes) -> None:
         try:

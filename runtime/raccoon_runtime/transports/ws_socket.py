@@ -3,6 +3,10 @@
 aiohttp's own reader is a queue, and answers no ping unless somebody waits at its end. Here each
 message is handled in the turn of the event loop in which it came, and nothing waits for the peer:
 not a write, for the window bounds what is under way, and not a close.
+
+For that `Socket` takes of aiohttp what it does not document: a connection's `protocol` and its
+`set_parser`, and `WebSocketWriter`, whose frames are written when it is asked for them.
+tests/transports/test_seams.py holds what it expects of these.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import aiohttp
 from aiohttp.http import WebSocketWriter
 from yarl import URL
 
+from ..errors import AnswerError, ConnectionLostError, SendError
 from .ws_frames import CLOSE, NO_STATUS, PONG, FrameError, Frames
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -128,7 +133,10 @@ class Socket:
         self._spoke = False
         self._cork = Cork(transport)
         # Beyond its limit a writer waits for the peer to read.
-        self._writer = WebSocketWriter(protocol, transport, use_mask=True, limit=sys.maxsize)
+        self._writer, self._gathering = (
+            WebSocketWriter(protocol, end, use_mask=True, limit=sys.maxsize)
+            for end in (transport, self._cork)
+        )
         self.written = 0
         """How many bytes of frames were given to `put`."""
         self._pongs, self._last_pong = 0, 0
@@ -136,28 +144,30 @@ class Socket:
         """Done when the connection is no more."""
 
     def listen(
-        self, heard: Callable[[int, bytes], None], lost: Callable[[FrameError | None], None]
+        self, heard: Callable[[int, bytes], None], lost: Callable[[SendError], None]
     ) -> None:
         """Have `heard` called with each message's opcode and payload, those included that came with
-        the handshake, and `lost` when there will be no more.
+        the handshake, and `lost` with the reason when there will be no more.
         """
         self._heard, self._lost = heard, lost
-        # aiohttp's seam for what speaks on after an upgrade; its own WebSocket is put there too.
+        # What speaks on after an upgrade is put there, aiohttp's own WebSocket too.
         self._protocol.set_parser(self, None)
 
     def put(self, kind: int, data: bytes) -> None:
         """Write a frame; ClientConnectionResetError when the connection is closing.
 
-        The first since something was heard goes out at once, those that follow it go together.
+        The first since something was heard goes out at once, those that follow it go together. One
+        of which nobody can say whether it was written loses the connection.
         """
         size = len(data)
         self.written += size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
-        self._writer.transport = self._cork if self._spoke or self._cork.size else self._transport
+        writer = self._gathering if self._spoke or self._cork.size else self._writer
         self._spoke = True
         try:  # it never waits; and a `suppress` costs a third of what the frame does
-            self._writer.send_frame(data, kind).send(None)
+            writer.send_frame(data, kind).send(None)
         except StopIteration:
             return
+        self._lost(ConnectionLostError("a frame was not written at once"))
 
     def pong(self, payload: bytes) -> None:
         """Answer a ping, unless many answers wait to be read: a server that only pings shall not
@@ -204,11 +214,13 @@ class Socket:
                 self._heard(kind, payload)
         except FrameError as error:
             self.part(error.code)
-            self._lost(error)
+            told = AnswerError(str(error))
+            told.__cause__ = error
+            self._lost(told)
         return False, b""
 
     def feed_eof(self) -> None:
         """Hear that the connection is no more."""
         if not self.gone.done():
             self.gone.set_result(None)
-        self._lost(None)
+        self._lost(ConnectionLostError("end of the stream"))
