@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from struct import error as StructError
 from typing import Any, cast
 
 from ..errors import SerializationError
@@ -17,6 +18,18 @@ from .unwrapped import FLAT, NESTED
 
 Blame = Callable[[Any, Exception], Exception]
 Check = Callable[[Any], object]
+OWN = (
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    StructError,
+)
+"""The errors that come of what is encoded or decoded. Any other comes from outside, as from a
+signal's handler, and is let through.
+"""
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 
 
@@ -35,7 +48,9 @@ MISSING = Missing()
 
 
 def of_message(plan: Plan, event: bool, checks_of: Mapping[str, Check] | None = None) -> Blame:
-    """Return what turns a failed encoding of a message into an error that says where and why."""
+    """Return what turns a failed encoding of a message into an error that says where and why; it
+    raises one from outside as it is.
+    """
 
     def blame(message: Any, error: Exception) -> Exception:
         return _blame(plan, lambda name: getattr(message, name), error, event, checks_of)
@@ -50,6 +65,7 @@ def of_fields(plan: Plan, checks_of: Mapping[str, Check] | None = None) -> Blame
     required = [field.name for field in plan.fields if field.required and not field.auto]
 
     def blame(fields: dict[str, Any], error: Exception) -> Exception:
+        let_through(error)
         for name in required:
             if name not in fields:
                 return TypeError(f"{plan.name}() missing required keyword argument: {name!r}")
@@ -60,6 +76,12 @@ def of_fields(plan: Plan, checks_of: Mapping[str, Check] | None = None) -> Blame
         return _blame(plan, get, error, True, checks_of)
 
     return blame
+
+
+def let_through(error: Exception) -> None:
+    """Raise an error that comes from outside, as it is."""
+    if not isinstance(error, OWN):
+        raise error
 
 
 def unexpected(plan: Plan) -> Callable[[Mapping[str, Any]], TypeError]:
@@ -80,6 +102,7 @@ def _blame(
     event: bool,
     checks_of: Mapping[str, Check] | None,
 ) -> SerializationError:
+    let_through(error)
     try:
         _Walk(plan.name, event, checks_of or {}).message(plan, get, plan.name, 0)
     except _Found as found:
@@ -147,7 +170,7 @@ class _Walk:
     def _try(self, check: Check, value: Any, where: str) -> None:
         try:
             check(value)
-        except (TypeError, ValueError, AttributeError) as error:
+        except OWN as error:
             raise _Found(where, error) from None
 
 

@@ -9,6 +9,7 @@ from struct import error as StructError
 from typing import Any
 
 from ..errors import DecodeError
+from .blame import OWN, let_through
 from .checks import octets
 from .kinds import MAX_DEPTH, SIZED
 from .plan import Field, Plan, plan_of
@@ -26,6 +27,7 @@ def explain_wire(plan: Plan) -> Explain:
     """Return what turns a failed decoding into an error that says where and why."""
 
     def explain(data: Any, error: Exception) -> DecodeError:
+        let_through(error)
         try:
             data = octets(data)
             _message(plan, data, 0, len(data), plan.name, 0)
@@ -66,7 +68,7 @@ def _message(plan: Plan, data: bytes, pos: int, end: int, path: str, depth: int)
                 where = path
     except (_Found, TooDeep):
         raise
-    except Exception as error:
+    except OWN as error:
         raise _Found(f"{where}: {_reason(error)}") from None
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from ..errors import DecodeError
 from . import json_in
+from .blame import OWN, let_through
 from .json_elements import Element, takes_null
 from .json_text import Intake
 from .kinds import ANY, FIELD_MASK, MAX_DEPTH
@@ -29,6 +30,7 @@ def explain_json(plan: Plan, elements: Elements) -> Explain:
     """Return what turns a failed parsing into an error that says where and why."""
 
     def explain(value: Any, intake: Intake, error: Exception) -> DecodeError:
+        let_through(error)
         try:
             if plan.proto not in (ANY, FIELD_MASK):
                 _Walk(plan.name, elements, intake).message(plan, value, plan.name, 0)
@@ -94,5 +96,5 @@ class _Walk:
     def _try(self, parse: Callable[[], Any], where: str) -> Any:
         try:
             return parse()
-        except Exception as error:
+        except OWN as error:
             raise _Found(f"{where}: {error}") from None
