@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 import orjson
 from typing_extensions import Self
 
+from .codec.wire import fields, read_varint
 from .errors import DecodeError
 
 
@@ -152,12 +153,12 @@ def request_proto(req_guid: str, time_ns: int, frames: Sequence[bytes]) -> bytes
 def unframe_proto(frame: bytes) -> tuple[str, bytes]:
     """Return the type and the bytes that were framed."""
     kind, data = b"", b""
-    for _, inner in _fields(frame):
-        for number, value in _fields(_bytes(inner)):
-            if number == 1:
-                data = _bytes(value)
-            elif number == 2:
-                kind = _bytes(value)
+    for _, event in _fields(frame):
+        for tag, value in _fields(event):
+            if tag == 0x0A:
+                data = value
+            elif tag == 0x12:
+                kind = value
     return kind.decode(), data
 
 
@@ -176,8 +177,9 @@ _SUCCESS, _OK = Status.STATUS_SUCCESS, Code.CODE_OK
 def response_proto(body: bytes) -> Ack:
     """Return the `SendEventResponse`; DecodeError when it is none.
 
-    Unknown fields are passed over. A known field of another wire type, which protobuf passes over
-    too, is an error here: what an echo sends back is no answer.
+    Unknown fields are passed over; as protobuf has it, a known number of another wire type is one.
+    But where there are such and no known field at all, it is an error: what an echo sends back is
+    no answer.
     """
     yes = _YES.fullmatch(body)
     if yes is not None:
@@ -191,84 +193,51 @@ def response_proto(body: bytes) -> Ack:
 
 @lru_cache(maxsize=16)
 def _sent_time(varint: bytes) -> int:
-    return _int64(_read_varint(varint, 0)[0])
+    return _signed(read_varint(varint, 0)[0], 64)
+
+
+_STATUS, _CODE, _SENT_TIME, _REASON, _DATA = _TAGS = (0x08, 0x10, 0x18, 0x22, 0x2A)
 
 
 def _response_proto(body: bytes) -> Ack:
     status = code = sent_time = 0
     reason = ""
     data: dict[str, str] = {}
-    for number, value in _fields(body):
-        if number == 1:
-            status = _int32(value)
-        elif number == 2:
-            code = _int32(value)
-        elif number == 3:
-            sent_time = _int64(value)
-        elif number == 4:
+    tags: set[int] = set()
+    for tag, value in _fields(body):
+        tags.add(tag)
+        if tag == _STATUS:
+            status = _signed(value, 32)
+        elif tag == _CODE:
+            code = _signed(value, 32)
+        elif tag == _SENT_TIME:
+            sent_time = _signed(value, 64)
+        elif tag == _REASON:
             reason = _text(value)
-        elif number == 5:
-            entry = {n: _text(v) for n, v in _fields(_bytes(value)) if n in (1, 2)}
-            data[entry.get(1, "")] = entry.get(2, "")
+        elif tag == _DATA:
+            entry = {tag: _text(text) for tag, text in _fields(value) if tag in (0x0A, 0x12)}
+            data[entry.get(0x0A, "")] = entry.get(0x12, "")
+    if tags.isdisjoint(_TAGS) and any(tag >> 3 <= len(_TAGS) for tag in tags):
+        raise DecodeError("not a response: its fields are those of another message")
     return _ack(status, code, sent_time, reason, data)
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    at, end = 0, len(data)
-    while at < end:
-        key, at = _read_varint(data, at)
-        number, kind = key >> 3, key & 7
-        if kind == 0:
-            size = 0
-            value: int | bytes
-            value, at = _read_varint(data, at)
-        else:
-            if kind == 2:
-                size, at = _read_varint(data, at)
-            else:
-                size = {1: 8, 5: 4}.get(kind, end + 1)
-            value = data[at : at + size]
-        if number == 0 or size > end - at:
-            raise DecodeError("not a message: a field is cut off or malformed")
-        yield number, value
-        at += size
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+    """Yield each field's tag and its value: an int for a varint, else bytes."""
+    try:
+        for tag, at, end, number in fields(data, 0, len(data)):
+            yield tag, data[at:end] if tag & 7 else number
+    except (IndexError, ValueError) as error:
+        raise DecodeError("not a message: a field is cut off or malformed") from error
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data) and shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise DecodeError("not a message: a varint is cut off or too long")
-
-
-def _int64(value: int | bytes) -> int:
-    return _signed(value, 64)
-
-
-def _int32(value: int | bytes) -> int:
-    return _signed(value, 32)
-
-
-def _signed(value: int | bytes, bits: int) -> int:
-    if isinstance(value, bytes):
-        raise DecodeError("not a response: bytes where a number belongs")
+def _signed(value: int, bits: int) -> int:
     value &= (1 << bits) - 1
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
-def _bytes(value: int | bytes) -> bytes:
-    if isinstance(value, int):
-        raise DecodeError("not a response: a number where bytes belong")
-    return value
-
-
-def _text(value: int | bytes) -> str:
-    return _bytes(value).decode(errors="replace")
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
 
 
 # --- JSON ---------------------------------------------------------------------------------

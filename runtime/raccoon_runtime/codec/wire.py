@@ -149,14 +149,16 @@ def fields(data: bytes, pos: int, end: int, depth: int = 0) -> Iterator[tuple[in
     """
     while pos < end:
         tag, pos = read_tag(data, pos)
-        value = 0
-        stop = skip_value(data, pos, tag, depth)
+        wire, value = tag & 7, 0
+        if wire == VARINT:
+            value, stop = read_varint(data, pos)
+        elif wire == SIZED:
+            size, pos = read_length(data, pos)
+            stop = pos + size
+        else:
+            stop = skip_value(data, pos, tag, depth)
         if stop > end or stop > len(data):
             truncated()
-        if tag & 7 == VARINT:
-            value, _ = read_varint(data, pos)
-        elif tag & 7 == SIZED:
-            _, pos = read_length(data, pos)
         yield tag, pos, stop, value
         pos = stop
     if pos != end:
