@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import h2.errors
+import h2.events
 import h2.settings
 import pytest
 from raccoon_runtime import GrpcTransport
@@ -470,3 +471,110 @@ async def test_close_during_the_attempt(make: Make, peer: Peer) -> None:
     await until(lambda: peer.accepted)
     await transport.close()
     await waiting
+
+
+@pytest.mark.parametrize("status", ["14", "4"])
+async def test_what_another_server_may_do_better_is_sent_on_a_new_connection(
+    make: Make, peer: Peer, status: str
+) -> None:
+    """As a balancer's connection to a server that drains; the calls under way on it may end."""
+    under_way, answered = asyncio.Event(), asyncio.Event()
+
+    async def drain(server: H2) -> None:
+        if peer.accepted > 1:
+            await serve(server)
+            return
+        first, message = await server.call()
+        under_way.set()
+        refused, _ = await server.call()
+        server.answer(refused, None, GRPC_HEADERS, [("grpc-status", status)])
+        await answered.wait()
+        server.answer(first, answer(guid_of(message)))
+        await server.call()
+
+    peer.handler = speaking_h2(drain)
+    transport = make(peer.url("grpc"))
+    slow = asyncio.ensure_future(deliver(transport))
+    await under_way.wait()
+    guid = new_guid()
+    with pytest.raises(SendError) as told:
+        await transport.send(guid, body(transport.wire, guid))
+    assert told.value.retryable
+    await deliver(transport)
+    assert transport.connections == 2
+    answered.set()
+    assert (await slow).ok
+
+
+async def test_a_refusal_of_another_request_is_no_answer(make: Make, peer: Peer) -> None:
+    async def refuse(server: H2) -> None:
+        stream, _ = await server.call()
+        server.answer(stream, answer(new_guid(), code=Code.CODE_BAD_REQUEST))
+        await server.call()
+
+    peer.handler = speaking_h2(refuse)
+    error = await fail(make(peer.url("grpc")), AnswerError, persisted="possibly", retryable=True)
+    assert "to another request" in error.reason
+
+
+FRAMES = {
+    "origin": b"\0\0\x06\x0c\0\0\0\0\0\0\x04abcd",
+    "alternative service": b"\0\0\x0b\x0a\0\0\0\0\0\0\0" + b'h2=":443"',
+    "unknown": b"\0\0\x03\xfa\0\0\0\0\0abc",
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+async def test_frames_that_http2_has_us_pass_over(make: Make, peer: Peer, frame: bytes) -> None:
+    async def extended(server: H2) -> None:
+        server.wire.write(frame)
+        await serve(server)
+
+    peer.handler = speaking_h2(extended)
+    transport = make(peer.url("grpc"))
+    await deliver(transport)
+    await deliver(transport)
+    assert transport.connections == 1
+
+
+async def test_an_informational_response_comes_before_the_answer(make: Make, peer: Peer) -> None:
+    async def inform(server: H2) -> None:
+        stream, message = await server.call()
+        server.protocol.send_headers(stream, [(":status", "103"), ("link", "</x>")])
+        server.answer(stream, answer(guid_of(message)))
+        await serve(server)
+
+    peer.handler = speaking_h2(inform)
+    transport = make(peer.url("grpc"))
+    await deliver(transport)
+    await deliver(transport)
+    assert transport.connections == 1
+
+
+async def test_headers_may_hold_any_byte(make: Make, peer: Peer) -> None:
+    async def say(server: H2) -> None:
+        stream, message = await server.call()
+        headers = [*GRPC_HEADERS, ("x-city", "Zürich")]
+        server.answer(stream, answer(guid_of(message)), headers, [*GRPC_TRAILERS, ("x", "ü")])
+        await serve(server)
+
+    peer.handler = speaking_h2(say)
+    transport = make(peer.url("grpc"))
+    await deliver(transport)
+    assert transport.connections == 1
+
+
+async def test_what_h2_did_not_foresee_ends_the_connection_and_tells_no_header(
+    make: Make, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer.handlers = [speaking_h2(serve)]
+    transport = make(peer.url("grpc"))
+    await deliver(transport)
+
+    def fail_to(event: object) -> None:
+        raise ZeroDivisionError("hunter2")
+
+    processors = transport._line._line.processor.processors  # type: ignore[attr-defined]
+    monkeypatch.setitem(processors, h2.events.ResponseReceived, fail_to)
+    error = await fail(transport, ConnectionLostError, persisted="possibly")
+    assert "hunter2" not in str(error)

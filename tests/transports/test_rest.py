@@ -103,8 +103,17 @@ async def test_statuses_and_codes(
 ) -> None:
     told = {"status": 2, **facts, "data": {"req_guid": GUID}}
     peer.handler = answering(http(status, json.dumps(told).encode(), **JSON))
-    error = await fail(make(peer.url("http")), kind, status=status)
+    error = await fail(make(peer.url("http")), kind, req_guid=GUID, status=status)
     assert error.reason == (facts["reason"] if reason is None else reason)
+
+
+async def test_a_refusal_of_another_request_is_no_answer(make: Make, peer: Peer) -> None:
+    told = {"status": 2, "code": 2, "reason": "why", "data": {"req_guid": GUID}}
+    peer.handler = answering(http(400, json.dumps(told).encode(), **JSON))
+    error = await fail(
+        make(peer.url("http")), AnswerError, status=400, persisted="possibly", retryable=True
+    )
+    assert "to another request" in error.reason
 
 
 @pytest.mark.parametrize("how", ["eof", "reset"])

@@ -160,6 +160,11 @@ def judge(answer: Ack, req_guid: str, status: int | None = None) -> Ack:
 
 def refusal(answer: Ack, req_guid: str, status: int | None = None) -> SendError:
     """Return the error that an answer other than yes stands for."""
+    if answer.req_guid not in ("", req_guid):
+        told = "its answer is to another request"
+        return AnswerError(
+            told, req_guid=req_guid, code=answer.code, status=status, persisted="possibly"
+        )
     known = CODES.get(answer.code)
     if known is None:
         told = answer.reason or f"code {answer.code.name}"

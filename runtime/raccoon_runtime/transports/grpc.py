@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ssl import SSLContext, create_default_context
 from typing import Any
 
-from grpclib import GRPCError
+from grpclib import GRPCError, Status
 from grpclib.config import Configuration
 from typing_extensions import Unpack
 
@@ -35,6 +35,9 @@ from .grpc_channel import Line, connect
 from .grpc_errors import is_of_one_call, map_error, status_error
 from .lookup import Lookup
 from .opening import Opening
+
+_ELSEWHERE = (Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED)
+"""What another server may do better, of those behind a balancer: a new connection leads there."""
 
 
 class GrpcTransport(NetworkTransport):
@@ -139,12 +142,16 @@ class GrpcTransport(NetworkTransport):
             raise AnswerError(req_guid=req_guid, status="OK", persisted="possibly") from error
         except GRPCError as error:
             self._last_answer = time.monotonic()
+            if error.status in _ELSEWHERE:
+                line.retire()
             raise status_error(error).about(req_guid) from error
         except Exception as error:
             told = map_error(error)
-            # No call can succeed there any more; the next one opens another.
-            late = isinstance(told, AckTimeoutError)
-            if self._last_answer < started if late else not is_of_one_call(error):
+            if isinstance(told, AckTimeoutError):
+                no_use = self._last_answer < started  # it answers nobody else either
+            else:
+                no_use = not is_of_one_call(error)
+            if no_use:
                 line.close()
             raise told.about(req_guid) from error
 
@@ -192,7 +199,7 @@ class GrpcTransport(NetworkTransport):
     def _opened(self, line: Line) -> None:
         earlier, self._line = self._line, line
         if earlier is not None:
-            earlier.close()
+            earlier.retire()
         self._connections += 1
         self._options.logger.debug("connected to %s", self.address)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from ssl import SSLContext, SSLError
 from typing import Any, cast
 
@@ -53,6 +54,15 @@ class _Bytes(CodecBase):
         return data
 
 
+class _Known(dict[Any, Any]):
+    """What grpclib does with each kind of event; with others nothing, as HTTP/2 wants it (RFC 9113,
+    5.5): unknown frames, informational responses, alternative services.
+    """
+
+    def __missing__(self, kind: type) -> Callable[[object], None]:
+        return lambda event: None
+
+
 class Http2(H2Protocol):
     """Knows whether the peer speaks HTTP/2, and takes no more than answers can be long."""
 
@@ -60,7 +70,7 @@ class Http2(H2Protocol):
         # As grpclib's channel makes it.
         settings = h2.config.H2Configuration(
             client_side=True,
-            header_encoding="ascii",
+            header_encoding="latin-1",  # of which each byte is one
             validate_inbound_headers=False,
             validate_outbound_headers=False,
             normalize_inbound_headers=False,
@@ -80,6 +90,7 @@ class Http2(H2Protocol):
         """Begin."""
         super().connection_made(transport)
         self.transport = cast(asyncio.Transport, transport)
+        self.processor.processors = _Known(self.processor.processors)
         self.processor.processors[RemoteSettingsChanged] = self._settings
 
     def data_received(self, data: bytes) -> None:
@@ -94,7 +105,10 @@ class Http2(H2Protocol):
             if self._first[3:4] not in (b"", _SETTINGS):
                 self._greeted(EndpointError(_NO_HTTP2))
                 return
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except Exception as error:  # what h2 or grpclib did not foresee
+            self.processor.close(reason=type(error).__name__)
         if self.connection.is_closing():
             self._greeted(EndpointError(_NO_HTTP2))
 
@@ -125,6 +139,8 @@ class Line(Channel):
         )
         self._protocol = self._line = protocol
         self._method = UnaryUnaryMethod(self, METHOD, bytes, bytes)
+        self._calls = 0
+        self._retired = False
 
     async def __connect__(self) -> Http2:
         """Return the connection, for a call; ConnectionResetError when it is no more."""
@@ -136,13 +152,27 @@ class Line(Channel):
     @property
     def alive(self) -> bool:
         """Whether calls can be made."""
-        return not self._line.connection.is_closing()
+        return not self._retired and not self._line.connection.is_closing()
 
     async def call(self, body: bytes, metadata: dict[str, str]) -> bytes | None:
         """Return the reply to a request, None when there is none; an error of grpclib's or h2's."""
-        async with self._method.open(metadata=metadata) as stream:
-            await stream.send_message(body, end=True)
-            return await stream.recv_message()
+        self._calls += 1
+        try:
+            async with self._method.open(metadata=metadata) as stream:
+                await stream.send_message(body, end=True)
+                return await stream.recv_message()
+        finally:
+            self._calls -= 1
+            self._close_if_done()
+
+    def retire(self) -> None:
+        """Take no more calls, and close when those under way have ended."""
+        self._retired = True
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._retired and not self._calls:
+            self.close()
 
     def close(self) -> None:
         """End the connection at once, and the calls on it."""
