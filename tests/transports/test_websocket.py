@@ -514,6 +514,43 @@ async def test_two_of_sixteen_are_blamed(make: Make, peer: Peer) -> None:
     await deliver(transport)
 
 
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_refusal_that_comes_twice_is_no_ones_end_who_is_answered(
+    make: Make, peer: Peer, answered: bool
+) -> None:
+    async def refuse_twice(session: Session) -> None:
+        guids = [guid_of((await session.read()).payload) for _ in range(2)]
+        for _ in range(2):
+            session.send(answer("", Code.CODE_BAD_REQUEST, "cannot deserialize request: why"))
+        if answered:
+            session.send(answer(guids[1]))
+        await serve(session)
+
+    transport = await opened(make, peer, refuse_twice)
+    first, second = sending(transport, "bad"), sending(transport, "good")
+    with pytest.raises(RejectedError) as told:
+        await first
+    assert told.value.persisted == "possibly"  # who knows which of the two it was
+    if answered:
+        assert (await second).ok
+    else:
+        with pytest.raises(RejectedError) as told:
+            await second
+        assert told.value.persisted == "possibly"
+    assert (await sending(transport, "another")).ok
+
+
+async def test_who_is_blamed_is_so_also_when_the_connection_ends(make: Make, peer: Peer) -> None:
+    async def refuse(session: Session) -> None:
+        await session.read()
+        session.send(answer("", Code.CODE_BAD_REQUEST, "cannot deserialize request: why"))
+
+    transport = await opened(make, peer, refuse)
+    with pytest.raises(RejectedError) as told:
+        await sending(transport, "bad")
+    assert told.value.persisted == "no"
+
+
 async def test_nobody_is_blamed_when_an_answer_is_lost(make: Make, peer: Peer) -> None:
     async def lose_one(session: Session) -> None:
         guids = [guid_of((await session.read()).payload) for _ in range(3)]

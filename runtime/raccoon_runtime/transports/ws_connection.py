@@ -31,6 +31,7 @@ from .ws_socket import Socket
 # Codes that speak of the connection. The frame is PROTO even to a JSON client.
 _NOT_ADMITTED = (Code.CODE_MAX_CONNECTION_LIMIT_REACHED, Code.CODE_MAX_USER_LIMIT_REACHED)
 _FAREWELL = 2.0  # what the closing handshake gets, in seconds
+_GRACE = 0.5  # how long one that is blamed may be answered still, in seconds
 
 
 class Connection:
@@ -45,6 +46,10 @@ class Connection:
         # stays: the server may still answer it, and must not get it again meanwhile.
         self._waiting: dict[str, tuple[asyncio.Future[Ack], int]] = {}
         self._refusals = Refusals()
+        self._unnamed = 0
+        """How many refusals came that name no request."""
+        self._blamed: dict[str, tuple[str, asyncio.TimerHandle]] = {}
+        """The requests that they are taken to be to, and what they said."""
         self._admitted: asyncio.Future[None] = self._loop.create_future()
         self.ended: SendError | None = None
         """Why it is over; None while it is open."""
@@ -158,13 +163,29 @@ class Connection:
         elif answer.code in _NOT_ADMITTED:
             self._lose(refusal(answer, req_guid))
         elif answer.code is Code.CODE_BAD_REQUEST and not req_guid:
-            self._blame(self._refusals.add(self._waiting), answer.reason)
+            self._unnamed += 1
+            self._blame(self._refusals.add(self._waiting.keys() - self._blamed), answer.reason)
         # Else it is late, doubled, or to nobody: whoever waited for it has been told.
 
     def _blame(self, req_guids: Iterable[str], reason: str = "cannot deserialize request") -> None:
+        """Fail these, unless an answer of their own comes yet: a refusal may have come twice."""
         for req_guid in req_guids:
-            answer, _ = self._waiting.pop(req_guid)
-            _fail(answer, RejectedError(reason, req_guid=req_guid, code=Code.CODE_BAD_REQUEST))
+            timer = self._loop.call_later(_GRACE, self._reject, req_guid)
+            self._blamed[req_guid] = reason, timer
+
+    def _reject(self, req_guid: str) -> None:
+        reason, timer = self._blamed.pop(req_guid)
+        timer.cancel()
+        waiting = self._waiting.pop(req_guid, None)
+        if waiting is not None:
+            # The first of such refusals is nobody's twice.
+            told = RejectedError(
+                reason,
+                req_guid=req_guid,
+                code=Code.CODE_BAD_REQUEST,
+                persisted="no" if self._unnamed == 1 else "possibly",
+            )
+            _fail(waiting[0], told)
 
     # --- its end --------------------------------------------------------------------------
 
@@ -187,6 +208,8 @@ class Connection:
             return
         self.ended = error
         self._clock.stop()
+        for req_guid in list(self._blamed):
+            self._reject(req_guid)
         waiting, self._waiting = self._waiting, {}
         for req_guid, (answer, _) in waiting.items():
             _fail(answer, error.about(req_guid, "possibly"))
