@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any, cast
 
 import pytest
@@ -199,6 +199,39 @@ def test_what_is_as_good_is_taken(made: Made) -> None:
     ]:
         assert bytes(everything(**good)) == bytes(everything(**plain))
         assert everything(**good).to_json() == everything(**plain).to_json()
+
+
+class Text(str):
+    """Somebody's own."""
+
+
+class Name(str, Enum):
+    """Some names, and how they are written."""
+
+    ONE = "one"
+
+
+@pytest.mark.parametrize("key", [Text("one"), Name.ONE])
+def test_a_key_of_a_subclass_of_str(made: Made, key: Any) -> None:
+    everything, leaf = made.ours.Everything, made.ours.Leaf(name=Text("a"))
+    values: list[tuple[str, Any]] = [
+        ("string_mapped", Text("v")),
+        ("mood_mapped", 1),
+        ("leaf_mapped", leaf),
+        ("int64_mapped", 5),
+        ("struct_mapped", {"a": [1]}),
+        ("struct_single", [{"one": True}]),
+        ("value_single", [{"one": None}]),
+    ]
+    for name, value in values:
+        good, plain = {key: value}, {"one": value}
+        one, other = everything(**{name: good}), everything(**{name: plain})
+        assert bytes(one) == bytes(other)
+        assert one.to_json() == other.to_json() == JSON.encode(one).decode()
+        for defaults in (False, True):
+            shown = one.to_dict(include_default_values=defaults)
+            assert shown == other.to_dict(include_default_values=defaults)
+        assert codec.of(everything).json_fields({name: good}) == JSON.encode(other)
 
 
 @pytest.mark.parametrize("kind", ["int32", "fixed64", "double", "bool", "string", "Mood", "Leaf"])

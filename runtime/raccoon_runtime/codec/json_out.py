@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from math import copysign, isfinite, isnan
 from struct import Struct
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -47,6 +47,28 @@ _SINGLE = Struct("<f")
 _UTC = timezone.utc
 
 Json = Callable[[Any], Any]
+
+
+def dumps(found: Any) -> bytes:
+    """Return the text of what the functions below give."""
+    try:
+        return orjson.dumps(found, None, OPTIONS)
+    except TypeError:
+        return dumps_again(found)
+
+
+def dumps_again(found: Any) -> bytes:
+    """Return the text of what orjson refused: it takes a str's subclass, but not as a key."""
+    return orjson.dumps(_plain_keys(found), None, OPTIONS)
+
+
+def _plain_keys(found: Any) -> Any:
+    if isinstance(found, dict):
+        pairs = cast("dict[str, Any]", found).items()
+        return {str.__str__(key): _plain_keys(item) for key, item in pairs}
+    if isinstance(found, (list, tuple)):
+        return [_plain_keys(item) for item in cast("list[Any]", found)]
+    return found
 
 
 def negative_zero(value: Any) -> bool:

@@ -53,7 +53,7 @@ def _whole(write: Callable[[Any, int], Any], told: blame.Blame) -> Callable[...,
     def to_json(message: Any, depth: int = 0) -> Any:
         try:
             found = write(message, depth)
-            return found if depth else orjson.dumps(found, None, OPTIONS)
+            return found if depth else json_out.dumps(found)
         except Exception as error:
             if depth:
                 raise
@@ -71,7 +71,13 @@ def _body(nested: Nested, types: Types, event: bool, proto_names: bool) -> Body:
         for field in plan.fields:
             writer.write(field)
         dumps = source.use("__dumps", orjson.dumps)
-        source.add(f"return __d if __depth else {dumps}(__d, None, {OPTIONS})")
+        again = source.use("__dumps_again", json_out.dumps_again)
+        source.add("if __depth: return __d")
+        # As json_out.dumps, without the call.
+        with source.block("try:"):
+            source.add(f"return {dumps}(__d, None, {OPTIONS})")
+        with source.block(f"except {source.use('__TypeError', TypeError)}:"):
+            source.add(f"return {again}(__d)")
 
     return write
 

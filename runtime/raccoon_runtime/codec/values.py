@@ -13,7 +13,6 @@ from . import blame, json_out
 from .anys import Types, any_to_json, mask_to_json, types_of, unwrapped_to_json
 from .codec import of
 from .json_elements import takes_null
-from .json_out import OPTIONS
 from .kinds import ANY, FIELD_MASK, UNWRAPPED, Scalar
 from .plan import Field
 from .to_json import whole_checks
@@ -33,7 +32,7 @@ def to_dict(message: Any, *, python: bool, proto_names: bool, defaults: bool) ->
     types = types_of(type(message), of)
     try:
         found = _Values(types, python, proto_names, defaults).message(message)
-        return found if python else orjson.loads(orjson.dumps(found, None, OPTIONS))
+        return found if python else orjson.loads(json_out.dumps(found))
     except (TypeError, ValueError) as error:
         told = blame.of_message(codec.plan, False, whole_checks(types, proto_names))
         raise told(message, error) from None
