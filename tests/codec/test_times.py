@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
+import time as time_module
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
@@ -57,6 +59,51 @@ def test_replace_is_that_of_datetime() -> None:
 )
 def test_it_calculates_like_one(work: Callable[[Any], Any]) -> None:
     assert work(MOMENT) == work(datetime(2023, 11, 14, 22, 13, 20, 123456, timezone.utc))
+
+
+RAWS = [
+    *itertools.product((-62_135_596_800, 253_402_300_799), (0, 5, 999_999_999)),
+    *[(-(10**12), 5), (10**12, 5), (-(1 << 63), 0), ((1 << 63) - 1, 0), (0, -1), (0, 10**9)],
+]
+
+
+@pytest.mark.parametrize("raw", RAWS)
+@pytest.mark.parametrize("hours", [-14, 0, 1])
+def test_any_moment_shows_in_any_zone(raw: tuple[int, int], hours: int) -> None:
+    """As the nearest datetime there; what it is stays."""
+    zone = timezone(timedelta(hours=hours))
+    moment = Timestamp.from_raw(*raw)
+    there = moment.astimezone(zone)
+    assert there.raw == raw and there == moment and hash(there) == hash(moment)
+    assert there.tzinfo is zone
+    try:
+        wanted = datetime.fromisoformat(moment.isoformat()).astimezone(zone)
+    except OverflowError:
+        wanted = (datetime.max if raw[0] > 0 else datetime.min).replace(tzinfo=zone)
+    assert there.isoformat() == wanted.isoformat()
+    assert there.astimezone(timezone.utc).isoformat() == moment.isoformat()
+    assert pickle.loads(pickle.dumps(there)) == there
+
+
+@pytest.mark.parametrize("hours", [-14, 13])
+def test_any_moment_shows_in_the_local_zone(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", f"HERE{-hours:+}")
+        time_module.tzset()
+        for raw in RAWS:
+            moment = Timestamp.from_raw(*raw)
+            there = moment.astimezone()
+            assert there.raw == raw
+            assert there.tzname() == "HERE"
+            wanted = moment.astimezone(timezone(timedelta(hours=hours)))
+            assert there.isoformat() == wanted.isoformat()
+    time_module.tzset()
+
+
+def test_a_plain_moment_at_the_edge_has_the_hash_of_a_datetime() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
+    moment = Timestamp.from_raw(253_402_300_799, 0).astimezone(timezone(timedelta(hours=1)))
+    assert moment == last and hash(moment) == hash(last) and {last: 1}[moment] == 1
 
 
 def test_a_span_of_nanoseconds_is_a_span() -> None:

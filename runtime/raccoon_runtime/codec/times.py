@@ -51,11 +51,7 @@ class Timestamp(datetime):
         64 and 32 bits.
         """
         _check_raw(seconds, nanos)
-        try:
-            near = EPOCH + timedelta(0, seconds, nanos // 1000)
-        except OverflowError:
-            near = (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=timezone.utc)
-        return _timestamp(cls, near, (seconds, nanos))
+        return _timestamp(cls, _near(seconds, nanos), (seconds, nanos))
 
     @property
     def raw(self) -> tuple[int, int]:
@@ -71,9 +67,8 @@ class Timestamp(datetime):
         return self.raw[1] % 1000
 
     def astimezone(self, tz: tzinfo | None = None) -> Timestamp:
-        """Return the same time in another zone, nanoseconds kept."""
-        plain = datetime(*self.timetuple()[:6], self.microsecond, self.tzinfo, fold=self.fold)
-        return _timestamp(type(self), plain.astimezone(tz), self.raw)
+        """Return the same time in another zone, nanoseconds kept, as the nearest datetime there."""
+        return _timestamp(type(self), _in_zone(_near(*self.raw), tz), self.raw)
 
     def replace(self, *args: Any, **fields: Any) -> datetime:  # type: ignore[override]  # as it says
         """Return a plain datetime with other fields, in microseconds."""
@@ -109,7 +104,7 @@ class Timestamp(datetime):
     def __hash__(self) -> int:
         seconds, nanos = self.raw
         plain = nanos % 1000 == 0 and FIRST_SECOND <= seconds <= LAST_SECOND
-        return datetime.__hash__(self) if plain else hash((seconds, nanos))
+        return hash(_near(seconds, nanos) if plain else (seconds, nanos))
 
     def __repr__(self) -> str:
         seconds, nanos = self.raw
@@ -125,6 +120,28 @@ class Timestamp(datetime):
 
 def _restore_timestamp(cls: type[Timestamp], near: datetime, raw: tuple[int, int]) -> Timestamp:
     return _timestamp(cls, near, raw)
+
+
+def _near(seconds: int, nanos: int) -> datetime:
+    """Return the nearest datetime, in UTC."""
+    try:
+        return EPOCH + timedelta(0, seconds, nanos // 1000)
+    except OverflowError:
+        return _edge(seconds > 0).replace(tzinfo=timezone.utc)
+
+
+def _in_zone(near: datetime, tz: tzinfo | None) -> datetime:
+    try:
+        return near.astimezone(tz)
+    except OverflowError:
+        late = near.year > 1
+        # Which zone the local one is, only a time that it has can tell.
+        inside = near + timedelta(-2 if late else 2)
+        return _edge(late).replace(tzinfo=inside.astimezone(tz).tzinfo)
+
+
+def _edge(late: bool) -> datetime:
+    return datetime.max if late else datetime.min
 
 
 def _timestamp(cls: type[Timestamp], near: datetime, raw: tuple[int, int]) -> Timestamp:
