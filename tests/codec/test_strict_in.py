@@ -347,15 +347,16 @@ JSON_BAD: list[tuple[str, Any, str]] = [
         {"single": "2026-03-14T15:09:26,535897Z"},
         "KindTimestamp.single: a str that is no",
     ),
-    (
-        "KindTimestamp",
-        {"single": "0001-01-01T00:00:00+01:00"},
-        "KindTimestamp.single: out of range",
-    ),
-    (
-        "KindTimestamp",
-        {"single": "9999-12-31T23:59:59-01:00"},
-        "KindTimestamp.single: out of range",
+    *(
+        ("KindTimestamp", {"single": given}, "KindTimestamp.single: out of range")
+        for given in (
+            "0001-01-01T00:00:00+01:00",
+            "0001-01-01T00:00:00.000001+01:00",
+            "0001-01-01T00:00:00.000000001+00:01",
+            "9999-12-31T23:59:59-01:00",
+            "9999-12-31T23:59:59.999-01:00",
+            "9999-12-31T23:59:59.999999999-00:01",
+        )
     ),
     (
         "KindTimestamp",

@@ -17,7 +17,14 @@ from typing import Any, cast
 from . import kinds
 from .checks import text, wrong
 from .kinds import DURATION, LIST_VALUE, MAX_DEPTH, STRUCT, TIMESTAMP, VALUE, WRAPPERS, Scalar
-from .times import LONGEST, make_duration, make_timestamp, split_datetime
+from .times import (
+    FIRST_SECOND,
+    LAST_SECOND,
+    LONGEST,
+    make_duration,
+    make_timestamp,
+    split_datetime,
+)
 from .unwrapped import NULL
 from .wire import too_deep
 
@@ -158,10 +165,9 @@ def timestamp(value: Any) -> datetime:
         if int(hours) > 23 or int(minutes) > 59:
             raise ValueError("no such offset")
         seconds -= int(sign + "1") * (int(hours) * 3600 + int(minutes) * 60)
-    found = make_timestamp(seconds, nanos)
-    if (nanos % 1000 == 0) != (found.__class__ is datetime):
+    if not FIRST_SECOND <= seconds <= LAST_SECOND:
         raise ValueError("out of range for a Timestamp")
-    return found
+    return make_timestamp(seconds, nanos)
 
 
 def duration(value: Any) -> timedelta:
