@@ -12,6 +12,10 @@ from typing import Any, cast
 
 import pytest
 from raccoon_runtime import codec
+from raccoon_runtime.codec import json_in, json_out
+from raccoon_runtime.codec.kinds import LIST_VALUE, STRUCT, VALUE
+from raccoon_runtime.codec.unwrapped import NESTED
+from raccoon_runtime.codec.wire import TooDeep
 from raccoon_runtime.errors import SerializationError
 from raccoon_runtime.message import OutputFormat
 from raccoon_runtime.serializers import JSON
@@ -382,6 +386,15 @@ def test_what_holds_itself_is_too_deep(made: Made) -> None:
     data["again"] = data
     message = made.ours.Node(data=data)
     assert told(message) == told_json(message) == "Node.data: nested more than 100 levels deep"
+
+
+@pytest.mark.parametrize(("kind", "value"), [(VALUE, True), (STRUCT, {}), (LIST_VALUE, [])])
+def test_too_deep_is_one_error(kind: str, value: Any) -> None:
+    """Of whatever kind it is, and in whatever direction."""
+    for table in (NESTED, json_out.NESTED, json_in.NESTED):
+        table[kind](value, 100)
+        with pytest.raises(TooDeep, match=r"^nested more than 100 levels deep$"):
+            table[kind](value, 101)
 
 
 def told_untyped(value: object) -> str:

@@ -15,6 +15,7 @@ from .kinds import MAX_DEPTH, WRAPPERS, Scalar, form
 from .plan import Field, Plan, plan_of
 from .spec import default
 from .unwrapped import FLAT, NESTED
+from .wire import too_deep
 
 Blame = Callable[[Any, Exception], Exception]
 Check = Callable[[Any], object]
@@ -30,7 +31,6 @@ OWN = (
 """The errors that come of what is encoded or decoded. Any other comes from outside, as from a
 signal's handler, and is let through.
 """
-TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 
 
 class _Found(Exception):
@@ -118,7 +118,7 @@ class _Walk:
 
     def message(self, plan: Plan, get: Callable[[str], Any], path: str, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise _Found(self._root, TOO_DEEP)
+            self._try(lambda _: too_deep(), None, self._root)
         members: dict[str, str] = {}
         for field in plan.fields:
             where = f"{path}.{field.name}"

@@ -22,6 +22,7 @@ from .kinds import (
 from .tables import integers
 from .time_bytes import duration, timestamp
 from .varints import varint
+from .wire import too_deep
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -82,7 +83,7 @@ def _bool_value(value: Any) -> bytes:
 def value(value: Any, depth: int) -> bytes:
     """Return the bytes of a google.protobuf.Value."""
     if depth > MAX_DEPTH:
-        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+        too_deep()
     if value is None or value is NULL:
         return b"\x08\x00"
     if value is True:
@@ -111,7 +112,7 @@ def exact(value: float | int) -> float:
 def struct(value_: Any, depth: int) -> bytes:
     """Return the bytes of a Struct from a dict."""
     if depth > MAX_DEPTH:
-        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+        too_deep()
     parts: list[bytes] = []
     for key, item in mapped(value_).items():
         name = text(key).encode()
@@ -124,7 +125,7 @@ def struct(value_: Any, depth: int) -> bytes:
 def list_value(value_: Any, depth: int) -> bytes:
     """Return the bytes of a ListValue from a list."""
     if depth > MAX_DEPTH:
-        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+        too_deep()
     return b"".join([sized(b"\n", value(item, depth + 1)) for item in listed(value_)])
 
 
