@@ -5,13 +5,18 @@ from __future__ import annotations
 import copy
 import dataclasses
 import io
+import itertools
 import pickle
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
 from hypothesis import given
 from hypothesis import strategies as st
+from raccoon_codegen.fields import _json_name as generators_json_name
 from raccoon_runtime import codec
+from raccoon_runtime.codec.plan import json_name
 from raccoon_runtime.errors import SerializationError
 from raccoon_runtime.message import SIZE_DELIMITED, Enum, Message, field
 from raccoon_runtime.well_known import NULL
@@ -341,6 +346,40 @@ def test_a_oneof_of_many_members() -> None:
     with pytest.raises(SerializationError, match=r"^Many\.m9: set although m8 is"):
         bytes(cls(m8="a", m9="b"))
     assert len(codec.source(cls, "decode").splitlines()) < 10 * len(members)
+
+
+def test_json_names_are_protobufs_own() -> None:
+    """The runtime's, the generator's and protobuf's rule agree: none of them says what another
+    would make of a name.
+    """
+    names = [
+        "a",
+        "A",
+        "_",
+        "__",
+        "_a",
+        "a_",
+        "a__b",
+        "_a_b_",
+        "a_b",
+        "a_B",
+        "A_b",
+        "a1_2b",
+        "a_1",
+        "aB",
+    ]
+    names += ["".join(each) for each in itertools.product("aZ0_", repeat=5)]
+    file = FileDescriptorProto(name="names.proto", package="names", syntax="proto3")
+    for index, name in enumerate(dict.fromkeys(names)):
+        if not name[0].isdigit():
+            # A message for each: many of their JSON names are the same.
+            field = file.message_type.add(name=f"M{index}").field.add(name=name, number=1)
+            field.type, field.label = field.TYPE_STRING, field.LABEL_OPTIONAL
+    pool = DescriptorPool()
+    pool.Add(file)  # type: ignore[no-untyped-call]  # google's stubs have no type for it
+    for message in file.message_type:
+        found = pool.FindMessageTypeByName(f"names.{message.name}").fields[0]
+        assert json_name(found.name) == generators_json_name(found.name) == found.json_name
 
 
 def test_what_a_declaration_may_not_say() -> None:
