@@ -580,6 +580,22 @@ def test_an_any_of_a_class_that_python_spells_otherwise(made: Made) -> None:
         assert told_json(everything, said) == f"Everything.any_single: {wanted}"
 
 
+def test_an_any_in_a_class_of_ones_own(made: Made) -> None:
+    """A class that derives from a generated one finds the same types, wherever it lies."""
+
+    class Special(made.ours.Node):  # type: ignore[misc,name-defined] # made at run time
+        pass
+
+    class MoreSpecial(Special):
+        pass
+
+    said = {"any": {"@type": "type.googleapis.com/codec.v1.Leaf", "name": "a"}}
+    for cls in (Special, MoreSpecial):
+        message = cls(any=AnyMessage.pack(made.ours.Leaf(name="a")))
+        assert message.to_dict() == json.loads(message.to_json()) == said
+        assert cls.from_dict(said) == message
+
+
 def test_an_any_of_a_type_of_many_parts(made: Made) -> None:
     url = "x/" + "a." * 3_000 + "b"
     wanted = f"Everything.any_single: an Any of {url[2:82]!r}, whose class is not known here"

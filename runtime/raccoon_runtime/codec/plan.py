@@ -103,9 +103,11 @@ class Plan:
         """The generated package that the class lies in, as its module and its full name tell; empty
         when it lies in none.
         """
-        depth = self.cls.__qualname__.count(".") + 1
+        # Whoever derives from a generated class may do so anywhere.
+        made = next((cls for cls in self.cls.__mro__ if vars(cls).get("__proto__")), self.cls)
+        depth = made.__qualname__.count(".") + 1
         package = ".".join(self.proto.split(".")[:-depth])
-        module: str = self.cls.__module__.rpartition(".")[0]
+        module: str = made.__module__.rpartition(".")[0]
         path = package_path(package) if package else ""
         return module.removesuffix(path).rstrip(".") if module.endswith(path) else ""
 
