@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from raccoon_runtime.collector.sockets import Place
+from raccoon_runtime.collector.sockets import Port
 
-_places: list[Place] = []  # as long as this process lives
+_ports: list[Port] = []  # as long as this process lives
 
 
 def own_port() -> int:
     """Return a port for a server that is still to start."""
-    _places.append(Place("127.0.0.1", 0))
-    return _places[-1].port
+    _ports.append(Port("127.0.0.1", 0))
+    return _ports[-1].number
 
 
 SILENT_PORT = own_port()

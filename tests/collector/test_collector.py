@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import signal
 import socket
 import ssl
 import sys
@@ -328,3 +329,17 @@ async def test_tls() -> None:
 def test_settings_are_checked(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         Collector(**settings)
+
+
+def test_an_interrupt_of_the_start_of_one_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = Collector.start
+
+    async def interrupted(collector: Collector) -> None:
+        await start(collector)
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(Collector, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), Collector.in_thread():
+        pass
+    assert "raccoon-collector" not in {thread.name for thread in threading.enumerate()}

@@ -21,7 +21,7 @@ from .http import EVENTS_PATH, HttpSide
 from .intake import Intake
 from .ledger import Ledger, Received, Stored
 from .settings import Settings, SettingsKeywords
-from .sockets import Place
+from .sockets import Port
 
 M = TypeVar("M", bound=Message)
 
@@ -49,7 +49,7 @@ class Collector:
         self._grpc = GrpcSide(self.settings, self._intake)
         self.http_port: int = self.settings.http_port
         self.grpc_port: int = self.settings.grpc_port
-        self._places: tuple[Place, Place] | None = None  # of HTTP and of gRPC
+        self._ports: tuple[Port, Port] | None = None  # of HTTP and of gRPC
         self._loop: asyncio.AbstractEventLoop | None = None
         self._home: asyncio.AbstractEventLoop | None = None  # that of `in_thread`
 
@@ -162,14 +162,14 @@ class Collector:
         self._loop = asyncio.get_running_loop()
         if self.settings.ssl is not None:
             self.settings.ssl.set_alpn_protocols(["http/1.1", "h2"])
-        if self._places is None:
+        if self._ports is None:
             host = self.settings.host
-            self._places = Place(host, self.http_port), Place(host, self.grpc_port)
+            self._ports = Port(host, self.http_port), Port(host, self.grpc_port)
         with ExitStack() as undo:
-            http, grpc = [undo.enter_context(place.listen()) for place in self._places]
+            http, grpc = [undo.enter_context(port.listen()) for port in self._ports]
             self._intake.open()
             undo.pop_all()
-        self.http_port, self.grpc_port = [place.port for place in self._places]
+        self.http_port, self.grpc_port = [port.number for port in self._ports]
         await self._http.start(http)
         await self._grpc.start(grpc)
 
@@ -195,38 +195,37 @@ class Collector:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
-        self._places = None
+        for port in self._ports or ():
+            port.close()
+        self._ports = None
 
     @classmethod
     @contextmanager
     def in_thread(cls, **settings: Unpack[SettingsKeywords]) -> Generator[Self]:
         """Run a collector in a thread of its own while the `with` block lasts."""
         collector = cls(**settings)
-        started: concurrent.futures.Future[asyncio.Event] = concurrent.futures.Future()
+        started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        ending: concurrent.futures.Future[None] = concurrent.futures.Future()
 
         async def serve() -> None:
-            ending = asyncio.Event()
             collector._home = asyncio.get_running_loop()
             try:
                 await collector.start()
             except BaseException as error:
                 started.set_exception(error)
                 return
-            started.set_result(ending)
-            await ending.wait()
-            await collector.stop()
-            collector._home = collector._places = None
+            started.set_result(None)
+            await asyncio.wrap_future(ending)
+            await collector.__aexit__(None, None, None)
+            collector._home = None
 
         thread = threading.Thread(
             target=lambda: asyncio.run(serve()), name="raccoon-collector", daemon=True
         )
         thread.start()
         try:
-            ending = started.result()
-            try:
-                yield collector
-            finally:
-                assert collector._home is not None
-                collector._home.call_soon_threadsafe(ending.set)
-        finally:
+            started.result()
+            yield collector
+        finally:  # also when the start was interrupted
+            ending.set_result(None)
             thread.join()

@@ -18,7 +18,7 @@ from typing_extensions import Self
 from . import control, ledger_file
 from .faults import Fault
 from .ledger_file import Entry
-from .sockets import AddressError, Place
+from .sockets import AddressError, Port
 
 
 class CollectorProcess:
@@ -44,7 +44,7 @@ class CollectorProcess:
     ) -> None:
         self._arguments = arguments
         self._ports = [http_port, grpc_port]
-        self._places: list[Place] = []  # while it is not running
+        self._kept: list[Port] = []  # while it is not running
         self._ledger = ledger
         self._process: subprocess.Popen[bytes] | None = None
         self.ws_url = self.http_url = self.grpc_url = ""
@@ -67,7 +67,7 @@ class CollectorProcess:
         urls: dict[str, str] = self._told()["listening"]
         self.ws_url, self.http_url, self.grpc_url = urls["ws"], urls["rest"], urls["grpc"]
         self._ports = [urlsplit(url).port or 0 for url in (self.http_url, self.grpc_url)]
-        self._places = []
+        self._kept = []
         return self
 
     def add(self, fault: Fault) -> int:
@@ -143,7 +143,7 @@ class CollectorProcess:
     def _keep_ports(self) -> None:
         host = urlsplit(self.http_url).hostname or ""
         with contextlib.suppress(AddressError):  # `start` tells of it, if one is still taken then
-            self._places = [Place(host, port) for port in self._ports]
+            self._kept = [Port(host, port) for port in self._ports]
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         process = self._running()

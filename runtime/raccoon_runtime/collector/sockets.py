@@ -26,7 +26,7 @@ class AddressError(OSError):
         return str(self.args[1])
 
 
-class Place:
+class Port:
     """A port to listen on; an AddressError names it when that cannot be.
 
     It stays ours also while nobody listens there: clients are refused, and no other socket is given
@@ -41,8 +41,8 @@ class Place:
             self._keeper = self._bound()
 
     @property
-    def port(self) -> int:
-        """The port; 0 until the system has chosen it."""
+    def number(self) -> int:
+        """Its number; 0 until the system has chosen it."""
         return self._address[1]
 
     def listen(self) -> socket.socket:
@@ -74,9 +74,12 @@ class Place:
         host, port = self._address
         return AddressError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}")
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """Leave it to others."""
         if self._keeper is not None:
             self._keeper.close()
+
+    __del__ = close
 
 
 async def stop_listening(server: asyncio.Server) -> None:
