@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from .errors import UsageError
 from .inputs import Inputs, Override
+from .toml_keys import places
 
 TABLE = "tool.raccoon-codegen"
 _EXAMPLE = "raccoon-codegen schemas/ -o generated/"
@@ -50,6 +51,11 @@ class Settings:
 
     def config(self) -> Config:
         """What to do; UsageError when it does not say from what or to where."""
+        if not self.schemas and (place := self.places.get("schemas")):
+            raise UsageError(
+                f"{place}: schemas is an empty list; name a directory of .proto files, "
+                f'such as schemas = ["{_EXAMPLES["schemas"]}"]'
+            )
         if not self.schemas:
             raise UsageError(
                 "no schemas were given: name a directory of .proto files, as in "
@@ -119,17 +125,17 @@ class _Reader:
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
-        self._lines = text.splitlines()
+        self._places = places(text)
 
     def settings(self, table: object) -> Settings:
         if not isinstance(table, dict):
-            raise self._error("raccoon-codegen", "raccoon-codegen is a table, with settings in it")
+            raise self._error((), "raccoon-codegen is a table, with settings in it")
         said = cast(dict[str, Any], table)
-        self._check_keys(said, KEYS, f"[{TABLE}]")
+        self._check_keys((), said, KEYS, f"[{TABLE}]")
         strings = {key: self._strings(key, said[key]) for key in _STRINGS if key in said}
         out = said.get("out")
         if out is not None and not (isinstance(out, str) and out):
-            raise self._error("out", "out is a directory, as text")
+            raise self._error(("out",), "out is a directory, as text")
         overrides = said.get("overrides")
         return Settings(
             schemas=self._paths("schemas", strings),
@@ -145,27 +151,27 @@ class _Reader:
         if key == "events" and isinstance(value, dict):
             table = f'[{TABLE}.overrides."…"]'
             raise self._error(
-                key,
+                (key,),
                 f"events is a list of globs; what concerns one event goes into {table}",
             )
         if isinstance(value, list):
             items = cast(list[object], value)
             if all(isinstance(item, str) and item for item in items):
                 return tuple(cast(list[str], items))
-        raise self._error(key, f'{key} is a list of texts, such as {key} = ["{_EXAMPLES[key]}"]')
+        raise self._error((key,), f'{key} is a list of texts, such as {key} = ["{_EXAMPLES[key]}"]')
 
     def _paths(self, key: str, strings: Mapping[str, Iterable[str]]) -> tuple[Path, ...] | None:
         return tuple(self._below(key, name) for name in strings[key]) if key in strings else None
 
     def _below(self, key: str, name: str) -> Path:
         if "\0" in name:
-            raise self._error(key, f"{key} has a path with a NUL in it")
+            raise self._error((key,), f"{key} has a path with a NUL in it")
         return Path(shown(self._path.parent / name))
 
     def _overrides(self, value: Any) -> dict[str, Override]:
         if not isinstance(value, dict):
             raise self._error(
-                "overrides",
+                ("overrides",),
                 f'overrides is made of tables: [{TABLE}.overrides."shop.v1.PageEvent"]',
             )
         return {
@@ -173,40 +179,36 @@ class _Reader:
         }
 
     def _override(self, name: str, said: Any) -> Override:
+        at = ("overrides", name)
         table = f'[{TABLE}.overrides."{name}"]'
         if not isinstance(said, dict):
-            raise self._error(name, f"{table} is a table; the message's name in it needs quotes")
+            raise self._error(at, f"{table} is a table; the message's name in it needs quotes")
         settings = cast(dict[str, Any], said)
         if any(isinstance(value, dict) for value in settings.values()):
-            raise self._error(name, f"the message's full name in {table} needs quotes")
-        self._check_keys(settings, ("name", "type"), table)
+            raise self._error(at, f"the message's full name in {table} needs quotes")
+        self._check_keys(at, settings, ("name", "type"), table)
         for key, value in settings.items():
             if not isinstance(value, str):
-                raise self._error(key, f"{key} in {table} is a text")
-        return Override(**settings, place=self._where(name))
+                raise self._error((*at, key), f"{key} in {table} is a text")
+        where = {key: self._where(*at, key) for key in settings}
+        return Override(**settings, place=self._where(*at), places=where)
 
-    def _check_keys(self, said: Iterable[str], known: Iterable[str], table: str) -> None:
+    def _check_keys(
+        self, at: Iterable[str], said: Iterable[str], known: Iterable[str], table: str
+    ) -> None:
         for key in said:
             if key not in known:
                 near = get_close_matches(key.replace("_", "-"), known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-                raise self._error(key, f"{table} has no setting {key!r}; {hint}")
+                raise self._error((*at, key), f"{table} has no setting {key!r}; {hint}")
 
-    def _error(self, key: str, message: str) -> UsageError:
-        return UsageError(f"{self._where(key)}: {message}")
+    def _error(self, at: Iterable[str], message: str) -> UsageError:
+        return UsageError(f"{self._where(*at)}: {message}")
 
-    def _where(self, key: str) -> str:
-        """The file, and the line in it where our table, or one below it, first speaks of `key`."""
-        ours = TABLE.rpartition(".")[2]
-        inside = key == ours
-        word = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
-        for number, line in enumerate(self._lines, 1):
-            if line.lstrip().startswith("[") and key != ours:
-                inside = ours in line
-            found = word.search(line.partition("=")[0]) if inside else None
-            if found:
-                return f"{shown(self._path)}:{number}:{found.start() + 1}"
-        return shown(self._path)
+    def _where(self, *keys: str) -> str:
+        """The file, and the place in it of what those keys lead to from our table on."""
+        found = self._places.get((*TABLE.split("."), *keys))
+        return ":".join([shown(self._path), *map(str, found or ())])
 
 
 _EXAMPLES = {

@@ -103,22 +103,22 @@ def _event(
     name, name_at = _first(top, override.name, said.name, options.EVENT_NAME, default)
     type, type_at = _first(top, override.type, said.type, options.EVENT_TYPE, default)
 
-    def report(outside: str | None, at: Path, message: str, hint: str) -> None:
-        if outside is not None and override.place:
-            schema.problems.append(Problem(override.place, 0, 0, message, hint))
+    def report(setting: str, at: Path, message: str, hint: str) -> None:
+        if place := override.places.get(setting):
+            schema.problems.append(Problem(place, 0, 0, message, hint))
         else:
             schema.report(top.file, at, message, hint)
 
     if not _METHOD.fullmatch(name):
         report(
-            override.name,
+            "name",
             name_at,
             f"an event cannot be named {name!r}",
             "The method is send_<name>_event: letters, digits and `_`.",
         )
     if not _TYPE.fullmatch(type):
         report(
-            override.type,
+            "type",
             type_at,
             f"an event cannot have the type {type!r}",
             "A type is part of a topic's name: letters, digits, `.`, `_` and `-`.",

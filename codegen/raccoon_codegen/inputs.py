@@ -17,6 +17,8 @@ class Override:
     """The event's type, part of its topic's name."""
     place: str = field(default="", compare=False)
     """`file:line:col` of these settings, when they stand in a file."""
+    places: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+    """Likewise of each, by the names above."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from raccoon_codegen.toml_keys import places
 
 from .conftest import CLICK, PAGE, Project
 
@@ -108,8 +109,14 @@ def test_every_setting(project: Project, settings: Path) -> None:
         ("x = = 1", ":4:5: Invalid value"),
         (
             '[tool.raccoon-codegen.overrides."a.B"]\nname = "x"',
-            ":4:34: settings for an event a.B",
+            ":4:33: settings for an event a.B",
         ),
+        ('overrides = {"a.B" = {nam = "x"}}', ":4:23: [tool.raccoon-codegen.overrides."),
+        ('overrides = {"a.B" = {name = 1}}', ":4:23: name in [tool.raccoon-codegen"),
+        ('overrides = {"a.B" = {type = "b"}}', ":4:14: settings for an event a.B"),
+        ("overrides.'a.B'.name = 1", ":4:17: name in [tool.raccoon-codegen"),
+        ("overrides = {a.B.name = ''}", ":4:14: the message's full name in [tool.racc"),
+        ('events = [\n  "a]", # "\n]\nnmae = """\nnmae = 1"""', ":7:1: [tool.raccoon-codegen] has"),
         ('events = ["x"]', "Error: pyproject.toml:4:1: events 'x' matches no message"),
         (
             'exclude-events = ["x"]',
@@ -133,7 +140,12 @@ def test_mistakes(project: Project, settings: Path, text: str, said: str) -> Non
     [
         ("[tool]\nraccoon-codegen = 1\n", ":2:1: raccoon-codegen is a table"),
         ('[tool.raccoon-codegen]\nout = ["x"]\n', ":2:1: out is a directory"),
-        ("[tool.raccoon-codegen]\nschemas = []\nout = 'x'\n", "no schemas were given"),
+        ("[tool.raccoon-codegen]\nout = 'x'\n", "Error: no schemas were given"),
+        (
+            "[tool.raccoon-codegen]\nschemas = []\nout = 'x'\n",
+            "Error: pyproject.toml:2:1: schemas is an empty list; name a directory of .proto "
+            'files, such as schemas = ["schemas"]\n',
+        ),
         ('[tool.raccoon-codegen]\nout = "x\\u0000"\n', ":2:1: out has a path with a NUL in it"),
         (
             '[tool.raccoon-codegen]\nout = "x"\nschemas = ["no"]\n',
@@ -142,7 +154,7 @@ def test_mistakes(project: Project, settings: Path, text: str, said: str) -> Non
         (
             '[tool.raccoon-codegen]\nout = "x"\nschemas = ["."]\nimport-roots = ["."]\n'
             'overrides = { "shop.v1.PageEvent" = { name = "" } }\n',
-            "pyproject.toml: an event cannot be named ''",
+            "pyproject.toml:5:39: an event cannot be named ''",
         ),
     ],
 )
@@ -159,11 +171,12 @@ def test_other_mistakes(project: Project, settings: Path, text: str, said: str) 
 )
 def test_an_event_that_cannot_be(project: Project, settings: Path, setting: str, said: str) -> None:
     settings.write_text(
-        f'{BASIC}[tool.raccoon-codegen.overrides."shop.v1.PageEvent"]\n{setting}\n', "utf-8"
+        f'{BASIC}[tool.raccoon-codegen.overrides."shop.v1.PageEvent"]\n# name, type\n{setting}\n',
+        "utf-8",
     )
     result = project.bare()
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"pyproject.toml:4:34: {said}")
+    assert result.stderr.startswith(f"pyproject.toml:6:1: {said}")
 
 
 def test_a_mistake_of_the_command_line_is_not_the_file_s(project: Project, settings: Path) -> None:
@@ -176,6 +189,39 @@ def test_a_mistake_of_the_command_line_is_not_the_file_s(project: Project, setti
     ]:
         result = project.bare(*arguments)
         assert (result.exit_code, result.stderr) == (2, f"Error: {said}\n")
+
+
+def test_places_of_keys() -> None:
+    text = """\
+top = { a.b = [ { c = 1 }, { e = 2 } ], "d e" = 'x = 1' } # no = 1
+"" = "\\"" # '
+[[ list ]]
+'k' = 1979-05-27T07:32:00Z
+[ list . "in.ner" ]
+k = [
+  1.5, # ]
+  "]",
+]
+m = '''
+[no]
+'''
+top = {}
+"""
+    assert {".".join(key): place for key, place in places(text).items()} == {
+        "top": (1, 1),
+        "top.a": (1, 9),
+        "top.a.b": (1, 11),
+        "top.a.b.c": (1, 19),
+        "top.a.b.e": (1, 30),
+        "top.d e": (1, 41),
+        "": (2, 1),
+        "list": (3, 4),
+        "list.k": (4, 1),
+        "list.in.ner": (5, 10),
+        "list.in.ner.k": (6, 1),
+        "list.in.ner.m": (10, 1),
+        "list.in.ner.top": (13, 1),
+    }
 
 
 def test_not_utf_8(project: Project, settings: Path) -> None:
