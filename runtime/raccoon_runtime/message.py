@@ -97,8 +97,8 @@ class _Metadata(betterproto2.ProtoClassMetadata):
         return Message
 
     @staticmethod
-    def _get_cls_by_field(  # the parameter's name is betterproto2's
-        cls: Any,  # pyright: ignore[reportSelfClsParameterName]
+    def _get_cls_by_field(
+        cls: Any,  # pyright: ignore[reportSelfClsParameterName]  # betterproto2 names it so
         fields: Iterable[Any],
     ) -> dict[str, type]:
         return {}
@@ -134,7 +134,7 @@ class Message(betterproto2.Message):
     __event__: ClassVar[str | None] = None
     __deprecated__: ClassVar[str | None] = None
     __codec__: ClassVar[codec.Codec[Any]]
-    __hash__: ClassVar[None]  # type: ignore[assignment]
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # an object has one
     _unknown_fields: bytes = b""
 
     if not TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Message(betterproto2.Message):
             cls.__event__ = event
         if deprecated:
             cls.__deprecated__ = f"{cls.__proto__} is deprecated"
-        cls.__codec__ = _CodecAttribute()  # type: ignore[assignment]
+        cls.__codec__ = _CodecAttribute()  # type: ignore[assignment]  # which becomes one
         old = {
             name: spec.name or name
             for name, value in vars(cls).items()
@@ -160,6 +160,7 @@ class Message(betterproto2.Message):
             and spec.deprecated
         }
         if deprecated or old:
+            # To mypy it is a method, and that of all messages.
             cls.__post_init__ = _warner(cls.__proto__, deprecated, old)  # type: ignore[method-assign,assignment]
 
     def __bytes__(self) -> bytes:
@@ -292,7 +293,7 @@ class Message(betterproto2.Message):
         vars(made).update(vars(self))
         return made
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:  # type: ignore[override]
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:  # type: ignore[override]  # as copy calls it
         made = object.__new__(type(self))
         memo[id(self)] = made
         for name, value in vars(self).items():
@@ -300,6 +301,7 @@ class Message(betterproto2.Message):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # typeshed does not know __newobj__.
         return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
 
     def _get_field_default(self, field_name: str) -> Any:

@@ -30,6 +30,7 @@ NAIVE = datetime(2023, 11, 14, 22, 13, 20, 123456)
 def test_what_has_no_zone_is_a_plain_datetime(made: datetime) -> None:
     """Databases and data frames take the zone away; nothing of it may break on that."""
     assert type(made) is datetime
+    # It is the operators and their sides that are tested.
     assert made == NAIVE and made != MOMENT and not MOMENT == made  # noqa: SIM201, SIM300
     assert hash(made) == hash(NAIVE)
     assert repr(made) == repr(NAIVE)

@@ -30,7 +30,7 @@ def envelope(tmp_path_factory: pytest.TempPathFactory) -> Envelope:
     subprocess.run([*protoc, f"--descriptor_set_out={out}", "raccoon.proto"], check=True)
     pool = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file:
-        pool.Add(file)  # type: ignore[no-untyped-call]
+        pool.Add(file)  # type: ignore[no-untyped-call]  # google's stubs have no type for it
 
     def message(name: str) -> Any:
         return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))

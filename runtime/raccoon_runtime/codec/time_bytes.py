@@ -102,6 +102,7 @@ def read_timestamp(data: bytes, pos: int, end: int, depth: int, previous: Any) -
         if a & b & c & d & 0x80 and e < 4:
             nanos = a & 0x7F | (b & 0x7F) << 7 | (c & 0x7F) << 14 | (d & 0x7F) << 21 | e << 28
             if nanos < BILLION and not nanos % 1000:
+                # mypy cannot see that a second has six numbers.
                 return datetime(*second, nanos // 1000, _UTC)  # type: ignore[arg-type,call-arg]
     return _read_timestamp(data, pos, end, previous)
 

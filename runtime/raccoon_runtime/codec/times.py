@@ -42,7 +42,7 @@ class Timestamp(datetime):
         made = super().__new__(cls, *args, **fields)
         if made.tzinfo is not None:
             return made
-        # The type says otherwise for the sake of all that have one.
+        # Not of the type that is said, for the sake of all that have a zone.
         return datetime(*made.timetuple()[:6], made.microsecond, fold=made.fold)  # type: ignore[return-value]
 
     @classmethod
