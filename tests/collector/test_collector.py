@@ -332,14 +332,22 @@ def test_settings_are_checked(settings: dict[str, Any], told: str) -> None:
 
 
 def test_an_interrupt_of_the_start_of_one_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = Collector.start
+    start, heard = Collector.start, threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        heard.set()
+        raise KeyboardInterrupt
 
     async def interrupted(collector: Collector) -> None:
         await start(collector)
-        signal.raise_signal(signal.SIGINT)
-        await asyncio.sleep(0.05)
+        signal.raise_signal(signal.SIGINT)  # to the main thread, which waits for this
+        await asyncio.to_thread(heard.wait, 20)
 
     monkeypatch.setattr(Collector, "start", interrupted)
-    with pytest.raises(KeyboardInterrupt), Collector.in_thread():
-        pass
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), Collector.in_thread():
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "raccoon-collector" not in {thread.name for thread in threading.enumerate()}
