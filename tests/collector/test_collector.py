@@ -340,7 +340,9 @@ def test_an_interrupt_of_the_start_of_one_in_a_thread(monkeypatch: pytest.Monkey
 
     async def interrupted(collector: Collector) -> None:
         await start(collector)
-        signal.raise_signal(signal.SIGINT)  # to the main thread, which waits for this
+        waiting = threading.main_thread().ident
+        assert waiting is not None
+        signal.pthread_kill(waiting, signal.SIGINT)
         await asyncio.to_thread(heard.wait, 20)
 
     monkeypatch.setattr(Collector, "start", interrupted)
