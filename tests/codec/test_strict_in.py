@@ -254,7 +254,7 @@ JSON_BAD: list[tuple[str, Any, str]] = [
     ("Node", {"children": {}}, "Node.children: dict where an array belongs"),
     ("Node", {"children": [None]}, "Node.children[0]: NoneType where an object belongs"),
     ("Node", {"named": []}, "Node.named: list where an object belongs"),
-    ("Node", {"named": {"a": None}}, "Node.named[value 0]: NoneType where an object belongs"),
+    ("Node", {"named": {"a": None}}, "Node.named['a']: NoneType where an object belongs"),
     (
         "Names",
         {"snakeCase2": "a", "snake_case_2": "b"},
@@ -544,7 +544,7 @@ def test_a_dict_of_what_has_no_bytes(made: Made) -> None:
     for given, path in [
         ({"stringSingle": "\ud800"}, "string_single: a str with a lone surrogate"),
         ({"stringMapped": {"a": "b", "\ud800": ""}}, "string_mapped[key 1]: a str with a lone"),
-        ({"structSingle": {"a": ["\ud800"]}}, "struct_single: "),
+        ({"structSingle": {"a": ["\ud800"]}}, "struct_single['a'][0]: a str with a lone"),
         ({"leafSingle": {"name": "\ud800"}}, "leaf_single.name: a str with a lone surrogate"),
         ({"timestampSingle": datetime(2026, 1, 1)}, "timestamp_single: a naive datetime"),
     ]:

@@ -34,6 +34,16 @@ class Other(IntEnum):
     ONE = 1
 
 
+class Text(str):
+    """Somebody's own."""
+
+
+class Name(str, Enum):
+    """Some names, and how they are written."""
+
+    ONE = "one"
+
+
 RANGES = [
     (kind, number)
     for kind, (low, high) in kinds.INTEGERS.items()
@@ -100,7 +110,7 @@ def put(place: str, value: Any) -> Any:
 
 
 def at(place: str) -> str:
-    return {"repeated": "[0]", "unpacked": "[0]", "mapped": "[value 0]", "keyed": "[key 0]"}.get(
+    return {"repeated": "[0]", "unpacked": "[0]", "mapped": "['k']", "keyed": "[key 0]"}.get(
         place, ""
     )
 
@@ -142,9 +152,9 @@ def test_a_wrong_type(made: Made, kind: str, index: int) -> None:
         if value is None and place in ("optional", "chosen"):
             continue
         message = cls(**{place: put(place, value)})
-        wanted = f"{cls.__name__}.{place}{at(place)}: "
+        where = f"{cls.__name__}.{place}{at(place)}"
         for text in (told(message), told_json(message)):
-            assert text.startswith(wanted)
+            assert text.startswith((f"{where}: ", f"{where}["))
             assert len(text) < 200
 
 
@@ -205,16 +215,6 @@ def test_what_is_as_good_is_taken(made: Made) -> None:
         assert everything(**good).to_json() == everything(**plain).to_json()
 
 
-class Text(str):
-    """Somebody's own."""
-
-
-class Name(str, Enum):
-    """Some names, and how they are written."""
-
-    ONE = "one"
-
-
 @pytest.mark.parametrize("key", [Text("one"), Name.ONE])
 def test_a_key_of_a_subclass_of_str(made: Made, key: Any) -> None:
     everything, leaf = made.ours.Everything, made.ours.Leaf(name=Text("a"))
@@ -270,11 +270,11 @@ def test_a_lone_surrogate(made: Made, text: str) -> None:
         ({"string_optional": text}, "string_optional"),
         ({"string_chosen": text}, "string_chosen"),
         ({"string_repeated": ["a", text]}, "string_repeated[1]"),
-        ({"string_mapped": {"a": "b", "c": text}}, "string_mapped[value 1]"),
+        ({"string_mapped": {"a": "b", "c": text}}, "string_mapped['c']"),
         ({"string_keyed": {text: "b"}}, "string_keyed[key 0]"),
         ({"stringvalue_single": text}, "stringvalue_single"),
         ({"leaf_single": made.ours.Leaf(name=text)}, "leaf_single.name"),
-        ({"leaf_mapped": {"a": made.ours.Leaf(name=text)}}, "leaf_mapped[value 0].name"),
+        ({"leaf_mapped": {"a": made.ours.Leaf(name=text)}}, "leaf_mapped['a'].name"),
     ]:
         message = everything(**given)
         assert told(message) == told_json(message) == f"Everything.{path}: {reason}"
@@ -285,6 +285,35 @@ def test_a_lone_surrogate(made: Made, text: str) -> None:
     ):
         assert told(everything(**given)).startswith("Everything.")
         assert told_json(everything(**given)).startswith("Everything.")
+
+
+LONG = "a" * 1_000
+
+PLACES: list[tuple[dict[str, Any], str, str]] = [
+    ({"struct_single": {"a": [1, {"b c": b"x"}]}}, "struct_single['a'][1]['b c']", "bytes where a"),
+    ({"struct_single": {"a": {SECRET: 1, 2: 3}}}, "struct_single['a'][key 1]", "int where a str"),
+    ({"struct_single": {"a": "\ud800"}}, "struct_single['a']", "a str with a lone surrogate"),
+    ({"struct_single": {SECRET + "\ud800": 1}}, "struct_single[key 0]", "a str with a lone"),
+    ({"struct_repeated": [{}, {"a": {1}}]}, "struct_repeated[1]['a']", "set where a JSON value"),
+    ({"value_single": [2**53 + 1]}, "value_single[0]", "an int that a JSON number cannot"),
+    ({"value_mapped": {"k": {"a": b""}}}, "value_mapped['k']['a']", "bytes where a JSON value"),
+    ({"listvalue_single": [[], [b""]]}, "listvalue_single[1][0]", "bytes where a JSON value"),
+    ({"string_mapped": {LONG: 1}}, f"string_mapped['{LONG[:40]}'…]", "int where a str belongs"),
+    ({"string_mapped": {Name.ONE: 1}}, "string_mapped['one']", "int where a str belongs"),
+    ({"int32_keyed": {5: 1}}, "int32_keyed[5]", "int where a str belongs"),
+    ({"int32_keyed": {Other.ONE: 1}}, "int32_keyed[1]", "int where a str belongs"),
+    ({"bool_keyed": {True: 1}}, "bool_keyed[True]", "int where a str belongs"),
+]
+
+
+@pytest.mark.parametrize(("given", "path", "reason"), PLACES)
+def test_the_way_through_maps_and_structs(
+    made: Made, given: dict[str, Any], path: str, reason: str
+) -> None:
+    """Keys on the way are told, cut short; one that is itself wrong is counted."""
+    message = made.ours.Everything(**given)
+    assert told(message).startswith(f"Everything.{path}: {reason}")
+    assert told_json(message).startswith(f"Everything.{path}: {reason}")
 
 
 def test_two_members_of_a_oneof(made: Made) -> None:
@@ -329,8 +358,8 @@ def test_a_timedelta_longer_than_a_duration(made: Made) -> None:
         ({"duration_single": Duration.from_raw(1, -1)}, "duration_single"),
         ({"fieldmask_single": FieldMask(paths=[""])}, "fieldmask_single"),
         ({"value_single": float("nan")}, "value_single"),
-        ({"struct_single": {"a": [float("inf")]}}, "struct_single"),
-        ({"listvalue_single": [float("-inf")]}, "listvalue_single"),
+        ({"struct_single": {"a": [float("inf")]}}, "struct_single['a'][0]"),
+        ({"listvalue_single": [float("-inf")]}, "listvalue_single[0]"),
     ],
 )
 def test_what_only_json_cannot_hold(made: Made, given: dict[str, Any], path: str) -> None:

@@ -12,10 +12,11 @@ from typing import Any, cast
 from ..errors import SerializationError
 from . import checks
 from .kinds import MAX_DEPTH, WRAPPERS, Scalar, form
+from .paths import at, at_key, json_places
 from .plan import Field, Plan, plan_of
 from .spec import default
 from .unwrapped import FLAT, NESTED
-from .wire import too_deep
+from .wire import TooDeep, too_deep
 
 Blame = Callable[[Any, Exception], Exception]
 Check = Callable[[Any], object]
@@ -141,8 +142,8 @@ class _Walk:
             key = field.key
             self._try(checks.mapped, value, where)
             for index, (name, item) in enumerate(cast("dict[Any, Any]", value).items()):
-                self._try(lambda name: scalar_check(key)(name), name, f"{where}[key {index}]")
-                self._element(field, item, f"{where}[value {index}]", depth)
+                self._try(lambda name: scalar_check(key)(name), name, where + at_key(index))
+                self._element(field, item, where + at(name), depth)
         elif field.repeated:
             self._try(checks.listed, value, where)
             for index, item in enumerate(cast("list[Any]", value)):
@@ -152,6 +153,9 @@ class _Walk:
 
     def _element(self, field: Field, value: Any, where: str, depth: int) -> None:
         deeper = depth + field.levels
+        if field.kind in NESTED:
+            self._json(field.kind, value, where, deeper)
+            return
         if field.kind == "message":
             self._try(lambda value: checks.instance(value, field.cls), value, where)
         if field.kind in self._checks_of:
@@ -160,12 +164,25 @@ class _Walk:
             self.message(plan_of(field.cls), lambda name: getattr(value, name), where, deeper)
         elif field.kind == "enum":
             self._try(lambda value: checks.enumerated(value, field.cls), value, where)
-        elif field.kind in NESTED:
-            self._try(lambda value: NESTED[field.kind](value, deeper), value, where)
         elif scalar := field.scalar or WRAPPERS.get(field.kind):
             self._try(scalar_check(scalar), value, where)
         elif field.kind in FLAT:
             self._try(FLAT[field.kind], value, where)
+
+    def _json(self, kind: str, value: Any, where: str, depth: int) -> None:
+        try:
+            for place, held, found in json_places(kind, value, where, depth):
+                self._try(partial(self._held, held), found, place)
+        except TooDeep as error:
+            raise _Found(where, error) from None
+
+    def _held(self, kind: str, value: Any) -> None:
+        if kind == "string":
+            checks.text(value)
+            return
+        NESTED[kind](value, 1)
+        if kind in self._checks_of:
+            self._checks_of[kind](value)
 
     def _try(self, check: Check, value: Any, where: str) -> None:
         try:

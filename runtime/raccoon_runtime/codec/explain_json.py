@@ -14,6 +14,7 @@ from .blame import OWN, let_through
 from .json_elements import Element, takes_null
 from .json_text import Intake
 from .kinds import ANY, FIELD_MASK, MAX_DEPTH
+from .paths import at, at_key
 from .plan import Field, Plan, plan_of
 from .wire import too_deep
 
@@ -75,11 +76,11 @@ class _Walk:
             key = json_in.map_key(field.key)
             keys: set[Any] = set()
             for index, (name, item) in enumerate(value.items()):
-                found = self._try(partial(key, name), f"{where}[key {index}]")
+                found = self._try(partial(key, name), where + at_key(index))
                 if found in keys:
-                    raise _Found(f"{where}[key {index}]: twice")
+                    raise _Found(f"{where}{at_key(index)}: twice")
                 keys.add(found)
-                self._element(field, item, f"{where}[value {index}]", depth)
+                self._element(field, item, where + at(found), depth)
         elif field.repeated:
             self._try(lambda: json_in.sequence(value), where)
             for index, item in enumerate(value):

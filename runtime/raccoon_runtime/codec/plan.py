@@ -104,7 +104,8 @@ class Plan:
         when it lies in none.
         """
         # Whoever derives from a generated class may do so anywhere.
-        made = next((cls for cls in self.cls.__mro__ if vars(cls).get("__proto__")), self.cls)
+        line: tuple[type[Any], ...] = self.cls.__mro__
+        made = next((cls for cls in line if vars(cls).get("__proto__")), self.cls)
         depth = made.__qualname__.count(".") + 1
         package = ".".join(self.proto.split(".")[:-depth])
         module: str = made.__module__.rpartition(".")[0]
