@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from raccoon_runtime import GrpcTransport, NullTransport, RestTransport, WebSocketTransport
 from raccoon_runtime.collector import Collector
 from raccoon_runtime.errors import ConfigError, ConnectError
 from raccoon_runtime.transports import SCHEMES, make_transport, transport_for
@@ -35,6 +37,8 @@ GRPC: dict[str, int | None] = {"grpc": None, "grpcs": 443}
         ("http://host./x", "http://host.:80/x", "host.:80", ""),
         ("http://[::1]:8080", "http://[::1]:8080/default", "[::1]:8080", ""),
         ("http://[2001:DB8::1]", "http://[2001:db8::1]:80/default", "[2001:db8::1]:80", ""),
+        ("http://[::FFFF:1.2.3.4]", "http://[::ffff:1.2.3.4]:80/default", None, ""),
+        ("http://a:b@c@[::1]:1", "http://[::1]:1/default", "[::1]:1", ""),
         ("http://127.0.0.1:1/", "http://127.0.0.1:1/default", "127.0.0.1:1", ""),
         ("http://bücher.example", "http://xn--bcher-kva.example:80/default", None, ""),
         ("http://host/ü/%C3%BC?ü", "http://host:80/%C3%BC/%C3%BC", None, "%C3%BC"),
@@ -95,6 +99,21 @@ def test_userinfo(url: str, userinfo: str | None) -> None:
         "http://[::1",
         "http://::1",
         "http://[::1%25eth0]",
+        "http://[fe80::1%eth0]",
+        "http://[:::]",
+        "http://[1::2::3]",
+        "http://[12345::]",
+        "http://[::1.2.3]",
+        "http://[1.2.3.4]",
+        "http://[host]",
+        "http://[v1.a:b]",
+        "http://[]",
+        "http://[::1]x",
+        "http://x[::1]",
+        "http://[[::1]]",
+        "http://[::1]:+1",
+        "http://us[er]@host",
+        "http://us[er@[::1]",
         "http://ho st",
         "http://host/a b",
         "http://host\n",
@@ -122,16 +141,39 @@ def test_what_is_no_address_of_grpc(url: str) -> None:
     assert caught.value.argument == "url"
 
 
+MADE: list[Callable[[Any], object]] = [
+    make_transport,
+    transport_for,
+    lambda url: transport_for([url]),
+    GrpcTransport,
+    NullTransport,
+    RestTransport,
+    WebSocketTransport,
+]
+
+
+@pytest.mark.parametrize("make", MADE)
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (None, "url: the address is missing"),
+        ("", "url: the address is missing"),
+        (" \t", "url: the address is missing"),
+        (3, "url: the address is text, not int"),
+        (b"ws://host", "url: the address is text, not bytes"),
+    ],
+)
+def test_what_is_no_text_is_told_alike(make: Callable[[Any], object], url: Any, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(url)
+    assert str(caught.value) == told and caught.value.argument == "url"
+
+
 @pytest.mark.parametrize("url", [None, 3, "", " ", "host", "amqp://host", "://host", []])
 def test_no_transport_without_an_address(url: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         make_transport(url)
     assert caught.value.argument == "url"
-
-
-def test_bytes_are_no_addresses() -> None:
-    with pytest.raises(ConfigError, match="url: the address is text, not bytes"):
-        transport_for(b"ws://host")  # type: ignore[arg-type]
 
 
 def test_every_scheme_has_a_transport() -> None:

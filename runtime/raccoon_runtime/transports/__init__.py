@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from ..errors import ConfigError
 from ..options import LOGGER, TransportKeywords
-from .address import addresses_in
+from .address import addresses_in, text_of
 from .base import Transport
 from .several import SeveralTransports
 
@@ -42,10 +42,7 @@ def transport_for(
 
 def make_transport(url: object, **options: Unpack[TransportKeywords]) -> Transport:
     """Return the transport for an address; ConfigError when the address or an option is wrong."""
-    if not isinstance(url, str) or not url.strip():
-        told = "is missing" if url is None or url == "" else f"is text, not {type(url).__name__}"
-        raise ConfigError(f"the address {told}", argument="url")
-    scheme, separator, _ = url.partition("://")
+    scheme, separator, _ = text_of(url).partition("://")
     known = SCHEMES.get(scheme.lower())
     if not separator or known is None:
         told = f"unknown scheme {scheme[:20]!r}" if separator else "no scheme"

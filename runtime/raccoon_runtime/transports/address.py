@@ -13,7 +13,11 @@ from ..errors import ConfigError
 
 EVENTS_PATH = "/api/v1/events"
 _NUMBER = re.compile(r"[0-9.]+")
+# An IPv6 address has no scope (%eth0) here, which says something on one machine alone.
 _HOST = re.compile(r"[0-9A-Za-z._-]+|[0-9a-f.:]+")
+# How far urlsplit looks into what stands in brackets, and where it takes brackets for a host's,
+# depends on Python's version.
+_NETLOC = re.compile(r"([^\[\]]*@)?(\[[^\[\]]*:[^\[\]]*\]|[^\[\]:@]*)(:[0-9]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,15 @@ def addresses_in(text: str) -> str | list[str]:
     return found if len(found) > 1 else found[0]
 
 
+def text_of(url: object) -> str:
+    """Return the text of an address; ConfigError when it is missing, or no text."""
+    if url is None or (isinstance(url, str) and not url.strip()):
+        raise ConfigError("the address is missing", argument="url")
+    if not isinstance(url, str):
+        raise ConfigError(f"the address is text, not {type(url).__name__}", argument="url")
+    return url
+
+
 def parse_address(
     url: object, schemes: Mapping[str, int | None], *, default_path: str = ""
 ) -> Address:
@@ -68,24 +81,21 @@ def parse_address(
     default port.
     """
     argument = "url"
-    told = " or ".join(f"{scheme}://" for scheme in schemes)
-    if not isinstance(url, str):
-        raise ConfigError(
-            f"a URL belongs here ({told}), not {type(url).__name__}", argument=argument
-        )
-    if not url.strip():
-        raise ConfigError(f"the address is missing; it starts with {told}", argument=argument)
+    url = text_of(url)
     if not url.isprintable() or " " in url:
         raise ConfigError("a URL holds no white space or control character", argument=argument)
     try:
         parts = urlsplit(url)
         port = parts.port
+        if not _NETLOC.fullmatch(parts.netloc):
+            raise ValueError
     except ValueError:  # its text may hold a part of a password
         raise ConfigError(
             "not a URL: the host or the port is malformed", argument=argument
         ) from None
     scheme = parts.scheme.lower()
     if scheme not in schemes or "://" not in url:
+        told = " or ".join(f"{scheme}://" for scheme in schemes)
         raise ConfigError(
             f"unknown scheme {scheme!r}; the address starts with {told}", argument=argument
         )
@@ -108,8 +118,8 @@ def parse_host(name: str) -> str:
         raise ConfigError("the address names no host", argument="url")
     try:
         host = name if ":" in name else name.encode("idna").decode()
-        if _NUMBER.fullmatch(host):
-            ipaddress.IPv4Address(host)
+        if ":" in name or _NUMBER.fullmatch(host):
+            ipaddress.ip_address(host)
     except ValueError:  # a label is empty or too long, or it is short for an IP address, as 127.1
         host = ""
     if not _HOST.fullmatch(host):
@@ -129,7 +139,7 @@ def _basic(user: str | None, password: str | None) -> str | None:
     return "Basic " + binascii.b2a_base64(pair.encode(), newline=False).decode()
 
 
-def parse_null(url: str) -> None:
-    """Check that this is `null://`, which has nothing behind it."""
-    if url.lower().rstrip("/") != "null:":
+def parse_null(url: object) -> None:
+    """Check that this is `null://`, which has nothing behind it; ConfigError otherwise."""
+    if text_of(url).lower().rstrip("/") != "null:":
         raise ConfigError("null:// has nothing behind it", argument="url")
