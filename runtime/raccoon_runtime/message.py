@@ -16,7 +16,8 @@ from betterproto2 import Casing, FieldMetadata, OutputFormat
 from typing_extensions import Self
 
 from . import codec
-from .codec.kinds import SCALARS, UNWRAPPED
+from .codec.checks import LISTS
+from .codec.kinds import NESTING, SCALARS, UNWRAPPED
 from .codec.plan import Field
 from .codec.spec import METADATA, Spec, default, element_kind, specs
 from .codec.streams import read_delimited, read_sized, write_delimited
@@ -260,6 +261,8 @@ class Message(betterproto2.Message):
         if isinstance(value, float) and not value:
             # -0.0 equals the default, and is another number.
             return self._get_field_default(name) is None or math.copysign(1.0, value) < 0
+        if isinstance(value, tuple):
+            value = list(cast("tuple[Any, ...]", value))
         return bool(value != self._get_field_default(name))
 
     def which_one_of(self, group_name: str) -> tuple[str, Any]:
@@ -313,13 +316,16 @@ def _same(field: Field, one: Any, other: Any) -> bool:
     if one is other:
         return True
     # To ask a list of messages first whether it is equal would compare each of them twice, and
-    # those within them four times.
-    return (field.kind != "message" and one == other) or _alike(one, other)
+    # those within them four times; and Python's own equality takes True for 1.
+    whole = field.kind != "message" and field.kind not in NESTING
+    return (whole and one == other) or _alike(one, other)
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """The same of any two values, element by element."""
-    if isinstance(one, list) and isinstance(other, list):
+    """The same of any two values, element by element. A tuple is a list; a bool is no number, which
+    a google.protobuf.Value can hold as well.
+    """
+    if isinstance(one, LISTS) and isinstance(other, LISTS):
         these, those = cast("list[Any]", one), cast("list[Any]", other)
         return len(these) == len(those) and all(map(_alike, these, those))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -327,7 +333,7 @@ def _alike(one: Any, other: Any) -> bool:
         return left.keys() == right.keys() and all(_alike(left[key], right[key]) for key in left)
     if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
         return math.isnan(other)
-    return bool(one == other)
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _warner(name: str, whole: bool, fields: Mapping[str, str]) -> Callable[[Any], None]:

@@ -135,6 +135,41 @@ def test_messages_that_differ_deep_down(made: Made) -> None:
         assert one != other and one == copy.deepcopy(one)
 
 
+def test_a_tuple_is_a_list(made: Made) -> None:
+    everything = made.ours.Everything
+    leaf = made.ours.Leaf(name="a")
+    for name, values in [
+        ("double_repeated", (1.0, float("nan"))),
+        ("int32_repeated", (1, 2)),
+        ("leaf_repeated", (leaf,)),
+        ("value_single", (1.0, (None,))),
+        ("struct_repeated", ({"a": (1.0,)},)),
+    ]:
+        one, other = everything(**{name: values}), everything(**{name: [*values]})
+        assert one == other == one and one.is_set(name)
+        assert one != everything(**{name: values[:1] * 3})
+    assert everything(int32_repeated=()) == everything()
+    assert not everything(int32_repeated=()).is_set("int32_repeated")
+    assert not everything(int32_repeated=())
+    assert everything(value_single=()).is_set("value_single")
+
+
+@pytest.mark.parametrize("place", ["single", "repeated", "mapped", "deep"])
+def test_a_value_that_is_true_is_not_one(made: Made, place: str) -> None:
+    """Nor is false zero: they are other bytes."""
+
+    def message(value: Any) -> Any:
+        put = {"repeated": [value], "mapped": {"k": value}, "deep": {"a": [{"b": value}]}}
+        return made.ours.KindValue(
+            **{"single" if place == "deep" else place: put.get(place, value)}
+        )
+
+    for truth, number in ((True, 1.0), (False, 0), (True, 1)):
+        assert message(truth) != message(number) and message(number) != message(truth)
+        assert message(truth) == message(truth) == copy.deepcopy(message(truth))
+    assert message(1) == message(1.0)
+
+
 def test_messages_have_no_hash(made: Made) -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(made.ours.Leaf())
@@ -164,12 +199,11 @@ def test_pickles(made: Made, protocol: int, data: st.DataObject) -> None:
 def test_copies(made: Made, data: st.DataObject) -> None:
     message = data.draw(messages(made.ours.Everything))
     message._unknown_fields = data.draw(st.sampled_from([b"", UNKNOWN]))
-    for again in (copy.copy(message), copy.deepcopy(message), dataclasses.replace(message)):
-        if again._unknown_fields != message._unknown_fields:
-            again._unknown_fields = (
-                message._unknown_fields
-            )  # a dataclass's replace knows fields only
+    for again in (copy.copy(message), copy.deepcopy(message)):
         assert again == message
+    replaced = dataclasses.replace(message)
+    replaced._unknown_fields = message._unknown_fields  # it knows fields only
+    assert replaced == message
 
 
 def test_a_copy_shares_and_a_deep_copy_does_not(made: Made) -> None:
@@ -207,6 +241,8 @@ def test_dataclass_functions(made: Made) -> None:
     assert [declared.name for declared in dataclasses.fields(leaf)] == ["name", "number"]
     assert dataclasses.asdict(leaf) == {"name": "a", "number": 1}
     assert dataclasses.replace(leaf, number=2) == made.ours.Leaf(name="a", number=2)
+    with_unknown = made.ours.Leaf.parse(UNKNOWN)
+    assert dataclasses.replace(with_unknown, name="a")._unknown_fields == b""
 
 
 def test_unknown_fields_survive(made: Made) -> None:
