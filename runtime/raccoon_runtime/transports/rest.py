@@ -29,7 +29,8 @@ ANSWERS: dict[int, frozenset[Code]] = {
 }
 # A code-2 answer that speaks of the request's form, not of its body.
 WRONG_FORM = "invalid content type"
-_LONGEST_ANSWER = _IN_ONE_PIECE = 1 << 20
+_LONGEST_ANSWER = 1 << 20
+_IN_ONE_PIECE = 1 << 20  # aiohttp warns of more, as it writes a body of bytes without a pause
 
 
 class RestTransport(NetworkTransport):
@@ -97,7 +98,6 @@ class RestTransport(NetworkTransport):
         session = self._session or self._open()
         async with session.post(
             self._url,
-            # aiohttp warns of more in one piece.
             data=body if len(body) <= _IN_ONE_PIECE else io.BytesIO(body),
             headers=headers,
             allow_redirects=False,

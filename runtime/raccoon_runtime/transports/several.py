@@ -13,7 +13,7 @@ from ..options import LOGGER
 from ..wires import Wire
 from .base import Transport
 
-_FIRST_REST, _LONGEST_REST = 1.0, 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """How long a server that failed is passed over, in seconds; doubled each time in a row."""
 
 
@@ -79,7 +79,7 @@ class SeveralTransports:
                 if not (error.outage and error.persisted == "no" and untried):
                     raise
             else:
-                if server.rests:
+                if server.failed:
                     self._use_again(server)
                 return ack
 
@@ -101,44 +101,46 @@ class SeveralTransports:
             server.transport.after_fork()
 
     def _pass_over(self, server: _Server, error: SendError) -> None:
-        if not server.rests:
+        if not server.failed:
             told = "%s is passed over for now: %s"
             self._log.warning(told, server.transport.address, error.brief())
-        server.rest()
+        server.pass_over()
 
     def _use_again(self, server: _Server) -> None:
-        server.well()
+        server.use_again()
         self._log.info("%s is used again", server.transport.address)
 
     def _in_order(self) -> list[_Server]:
-        """Those that are well, the others behind them, the one that has rested longest first."""
+        """Those that are due, the others behind them, the one that is due soonest first."""
         servers = self._servers
         if self._spread:
             self._turn += 1
             start = self._turn % len(servers)
             servers = servers[start:] + servers[:start]
         now = time.monotonic()
-        return sorted(servers, key=lambda server: max(server.rests_until - now, 0.0))
+        return sorted(servers, key=lambda server: max(server.due - now, 0.0))
 
 
 class _Server:
+    """One of the addresses, and whether it is passed over."""
+
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self.rests_until = 0.0
-        self._rest = _FIRST_REST
-
-    @property
-    def rests(self) -> bool:
+        self.failed = False
         """Whether it failed when it was last asked."""
-        return self._rest > _FIRST_REST
+        self.due = 0.0
+        """When it takes its turn again, by the monotonic clock."""
+        self._pause = _FIRST_PAUSE
 
-    def rest(self) -> None:
+    def pass_over(self) -> None:
+        self.failed = True
         now = time.monotonic()
-        if now < self.rests_until:  # what ends together is one failure
+        if now < self.due:  # what ends together is one failure
             return
-        self.rests_until = now + self._rest
-        self._rest = min(self._rest * 2, _LONGEST_REST)
+        self.due = now + self._pause
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
-    def well(self) -> None:
-        self.rests_until = 0.0
-        self._rest = _FIRST_REST
+    def use_again(self) -> None:
+        self.failed = False
+        self.due = 0.0
+        self._pause = _FIRST_PAUSE

@@ -9,12 +9,13 @@ from weakref import WeakKeyDictionary
 from ..errors import ConfigError
 from .address import Address
 
-Protocol = Literal["http/1.1", "h2"]
+Alpn = Literal["http/1.1", "h2"]
+"""A protocol, by the name that is offered for it in the handshake."""
 
-_spoken: WeakKeyDictionary[SSLContext, Protocol] = WeakKeyDictionary()
+_offered: WeakKeyDictionary[SSLContext, Alpn] = WeakKeyDictionary()
 
 
-def check(context: SSLContext | None, address: Address, protocol: Protocol) -> None:
+def check(context: SSLContext | None, address: Address, protocol: Alpn) -> None:
     """Check that a context can serve this address; ConfigError otherwise.
 
     A context offers one set of protocols in all its handshakes, and gRPC's is another than HTTP's.
@@ -24,7 +25,7 @@ def check(context: SSLContext | None, address: Address, protocol: Protocol) -> N
     if not address.secure:
         told = f"{address.scheme}:// is not encrypted; {address.scheme}s:// is"
         raise ConfigError(told, argument="ssl")
-    if _spoken.setdefault(context, protocol) != protocol:
+    if _offered.setdefault(context, protocol) != protocol:
         told = (
             "gRPC and HTTP each need a context of their own, for what they offer in the handshake"
         )
