@@ -28,6 +28,11 @@ from ..errors import (
 )
 
 # Every gRPC status, what it means, and whether the server may have the events all the same.
+#
+# That INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE and
+# DATA_LOSS are tried again is because none of them is a Raccoon's word on the events: its handler
+# returns no status but UNKNOWN (raccoon's services/grpc/handler.go), and grpc-go makes none of
+# these by itself (gRPC's doc/statuscodes.md). They are of what stands between, and pass with it.
 STATUSES: dict[Status, tuple[type[SendError], Literal["no", "possibly"]]] = {
     Status.OK: (AnswerError, "possibly"),
     Status.CANCELLED: (UnavailableError, "possibly"),
