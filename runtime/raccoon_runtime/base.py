@@ -274,6 +274,7 @@ def _read(
     client: type[EventMethods[Any]], serializer: Serializer, event_type: str, data: bytes
 ) -> object:
     """Return the event whose bytes these are: generated where its type is, else untyped."""
+    # A function of this module, so that an Undelivered holds a class and no client.
     known = event_type in client._events  # pyright: ignore[reportPrivateUsage]
     decode = getattr(serializer, "decode", None)
     value = data

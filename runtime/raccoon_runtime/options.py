@@ -129,6 +129,7 @@ def _one_of(*values: str) -> Check:
 def _function(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise ConfigError(f"a function belongs here, not {type(value).__name__}", argument=name)
+    # Of an object that can be called it is the method that is async, or not.
     if any(map(iscoroutinefunction, (value, getattr(value, "__call__", None)))):  # noqa: B004
         raise ConfigError(
             "a plain function belongs here; nobody awaits an async one", argument=name

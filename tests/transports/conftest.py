@@ -17,7 +17,7 @@ from raccoon_runtime.transports import Transport, make_transport
 pytest.register_assert_rewrite("tests.transports.sending")
 
 from tests.transports.peers import Peer  # noqa: E402  # after the line above
-from tests.waiting import until  # noqa: E402
+from tests.waiting import until  # noqa: E402  # likewise
 
 SCHEMES = ("ws", "rest", "grpc")
 # Short enough for a test, long enough for a busy machine.

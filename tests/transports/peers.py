@@ -7,7 +7,7 @@ import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import h2.config
 import h2.connection
@@ -25,6 +25,7 @@ class Line:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self._reading = cast(asyncio.ReadTransport, writer.transport)
 
     async def head(self) -> str:
         """Read an HTTP request's head; "" when the client is gone."""
@@ -52,6 +53,14 @@ class Line:
     def reset(self) -> None:
         """End the connection with RST."""
         reset(self.writer.transport)
+
+    def pause(self) -> None:
+        """Read no more."""
+        self._reading.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._reading.resume_reading()
 
     async def ended(self) -> None:
         """Wait until the client is gone."""
@@ -162,7 +171,7 @@ class Session:
         self.wire, self.head = wire, head
         self._frames = Frames()
         self._messages: list[Message] = []
-        self.pinged = 0
+        self.packets, self.pinged = 0, 0
         self.answers_pings = True
 
     async def read(self) -> Message:
@@ -178,6 +187,7 @@ class Session:
             data = await self.wire.reader.read(1 << 16)
             if not data:
                 raise ConnectionResetError
+            self.packets += 1
             self._messages += self._frames.feed(data)
 
     def send(self, payload: bytes, opcode: int = BINARY) -> None:
@@ -266,13 +276,23 @@ class H2:
         trailers: Sequence[tuple[str, str]] = GRPC_TRAILERS,
     ) -> None:
         """Answer a call; a message of None leaves it out."""
+        self.wire.write(self.encode(stream, message, headers, trailers))
+
+    def encode(
+        self,
+        stream: int,
+        message: bytes | None,
+        headers: Sequence[tuple[str, str]] = GRPC_HEADERS,
+        trailers: Sequence[tuple[str, str]] = GRPC_TRAILERS,
+    ) -> bytes:
+        """Return an answer's bytes, to be written by the caller."""
         self.protocol.send_headers(stream, headers, end_stream=not trailers and message is None)
         if message is not None:
             data = b"\x00" + len(message).to_bytes(4, "big") + message
             self.protocol.send_data(stream, data, end_stream=not trailers)
         if trailers:
             self.protocol.send_headers(stream, trailers, end_stream=True)
-        self.flush()
+        return self.protocol.data_to_send()
 
 
 def speaking_h2(serve: Callable[[H2], Awaitable[None]]) -> Handler:

@@ -36,7 +36,7 @@ from tests.transports.peers import (
     hold,
     speaking_h2,
 )
-from tests.transports.sending import body, deliver, fail, new_guid
+from tests.transports.sending import body, deliver, fail, inside, new_guid
 from tests.transports.websockets import answer, guid_of
 from tests.waiting import until
 
@@ -207,12 +207,7 @@ async def test_messages_that_are_none(make: Make, peer: Peer, data: bytes) -> No
 async def test_an_answer_byte_by_byte(make: Make, peer: Peer) -> None:
     async def script(server: H2) -> None:
         stream, message = await server.call()
-        write = server.wire.writer.write
-        written: list[bytes] = []
-        server.wire.writer.write = written.append  # type: ignore[method-assign]
-        server.answer(stream, answer(guid_of(message)))
-        server.wire.writer.write = write  # type: ignore[method-assign]
-        await server.wire.trickle(b"".join(written))
+        await server.wire.trickle(server.encode(stream, answer(guid_of(message))))
         await serve(server)
 
     peer.handler = speaking_h2(script)
@@ -224,14 +219,9 @@ async def test_an_answer_that_breaks_off_at_any_byte(make: Make, peer: Peer, res
     def until_byte(size: int) -> Any:
         async def script(server: H2) -> None:
             stream, message = await server.call()
-            write = server.wire.writer.write
-            written: list[bytes] = []
-            server.wire.writer.write = written.append  # type: ignore[method-assign]
-            server.answer(stream, answer(guid_of(message)))
-            server.wire.writer.write = write  # type: ignore[method-assign]
-            whole = b"".join(written)
+            whole = server.encode(stream, answer(guid_of(message)))
             lengths.append(len(whole))
-            write(whole[:size])
+            server.wire.write(whole[:size])
             await server.wire.writer.drain()
             if reset:
                 server.wire.reset()
@@ -334,8 +324,7 @@ async def test_a_connection_without_stream_ids_left_is_replaced(make: Make, peer
     transport = make(peer.url("grpc"))
     await deliver(transport)
     # What 2^30 calls make of it.
-    line: Any = transport._line  # type: ignore[attr-defined]
-    line._line.connection._connection.highest_outbound_stream_id = (1 << 31) - 1
+    inside(transport)._line._line.connection._connection.highest_outbound_stream_id = (1 << 31) - 1
     await fail(transport, ConnectError, persisted="no", retryable=True)
     await deliver(transport)
     assert peer.accepted == transport.connections == 2
@@ -379,7 +368,7 @@ async def test_a_slow_call_among_quick_ones_keeps_the_connection(
 
 async def test_a_server_that_reads_nothing(make: Make, peer: Peer) -> None:
     async def greet_and_sleep(server: H2) -> None:
-        server.wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        server.wire.pause()
         await asyncio.sleep(3600)
 
     peer.handler = speaking_h2(greet_and_sleep)
@@ -574,7 +563,7 @@ async def test_what_h2_did_not_foresee_ends_the_connection_and_tells_no_header(
     def fail_to(event: object) -> None:
         raise ZeroDivisionError("hunter2")
 
-    processors = transport._line._line.processor.processors  # type: ignore[attr-defined]
+    processors = inside(transport)._line._line.processor.processors
     monkeypatch.setitem(processors, h2.events.ResponseReceived, fail_to)
     error = await fail(transport, ConnectionLostError, persisted="possibly")
     assert "hunter2" not in str(error)

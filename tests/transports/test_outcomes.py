@@ -50,7 +50,7 @@ from raccoon_runtime.transports import Transport
 
 from tests.ports import SILENT_PORT
 from tests.transports.conftest import Make
-from tests.transports.sending import body, deliver, fail, new_guid
+from tests.transports.sending import body, deliver, fail, inside, new_guid
 from tests.waiting import until
 
 LARGE = b"1" * (1 << 20)
@@ -322,7 +322,7 @@ async def test_a_header_of_another_name_is_the_identity_too(make: Make) -> None:
 async def test_a_request_of_the_wrong_form(make: Make, collector: Collector) -> None:
     """What a proxy that rewrites the content type makes of us."""
     transport = make(collector.http_url)
-    transport._prebuilt = {"Content-Type": "text/plain"}  # type: ignore[attr-defined]  # as it would
+    inside(transport)._prebuilt = {"Content-Type": "text/plain"}  # as it would
     await fail(transport, EndpointError, status=400, reason="invalid content type", persisted="no")
 
 

@@ -20,7 +20,7 @@ from raccoon_runtime.collector import Collector
 from raccoon_runtime.errors import AckTimeoutError, ConnectError, ConnectionLostError
 
 from tests.transports.conftest import Make, url_of
-from tests.transports.sending import deliver, fail
+from tests.transports.sending import deliver, fail, inside
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -122,7 +122,7 @@ async def test_a_half_open_websocket_without_traffic(make: Make, server: Server)
     transport = make(server.urls["ws"], ping_interval=0.1, pong_timeout=0.2)
     await deliver(transport)
     server.stop()
-    connection = transport._connection  # type: ignore[attr-defined]
+    connection = inside(transport)._connection
     await until(lambda: connection.ended is not None)
     server.go_on()
     await deliver(transport)

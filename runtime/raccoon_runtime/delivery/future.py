@@ -208,6 +208,7 @@ def overdue(
     pending: Sequence[AckFuture] | Sequence[SyncAckFuture], seconds: float
 ) -> SendTimeoutError:
     """Return the error that ends a wait for these."""
+    # What is inside of both kinds is this module's.
     batch = pending[0]._batch()  # pyright: ignore[reportPrivateUsage]
     last = batch.last_error or pending[0]._handle.trouble  # pyright: ignore[reportPrivateUsage]
     told = f"{seconds:g} s" if last is None else f"{seconds:g} s; last, {last.brief()}"
