@@ -6,6 +6,7 @@ A crash is a copy of the directory, as it is at that moment, with which another 
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import os
@@ -14,6 +15,7 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,10 +25,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from raccoon_runtime.delivery.batch import Batch
 from raccoon_runtime.delivery.callbacks import Callbacks
+from raccoon_runtime.delivery.flush import Flush, Flushes
 from raccoon_runtime.delivery.handle import LoopHandle
 from raccoon_runtime.delivery.queue import Bounds, Place
 from raccoon_runtime.envelope import Ack, Code, Status
-from raccoon_runtime.errors import DroppedError, RejectedError
+from raccoon_runtime.errors import DroppedError, RejectedError, SendError
 from raccoon_runtime.spool import Directory, SpooledQueue, directory, keeper
 from raccoon_runtime.spool.keeper import Keeper
 from raccoon_runtime.spool.row import Found
@@ -50,15 +53,52 @@ class Crash(BaseException):
 class Life:
     """A process, from its start to its end, with what it remembers."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, left: set[int]) -> None:
         self.path = path
+        self.loop = loop
+        self.left = left
+        """The events that earlier processes left."""
         handle = LoopHandle(Callbacks(LOG))
+        self.run(handle.bind)
         self.queue = SpooledQueue(BOUNDS, PROTO_WIRE, handle, lambda: None, MOST)
+        self.told = Flushes(handle)
+        self.queue.loaded_some, self.queue.sought = self.told.loaded, self.told.sought
         self.keeper = Keeper(Directory(path), self.queue, LOG)
+        self.keeper.adopted = self.has_adopted
+        self.adopted = False
+        self.failed_files = 0
+        self.flushes: list[tuple[Flush, set[int], int]] = []
+        """Who waits, for which events, and how many files had failed when that began."""
+        self.rest = ExitStack()
         self.places: dict[int, Place] = {}
         """Where the events are that are not on the disk yet, by their numbers."""
         self.accepted: set[int] = set()
         self.out: list[Batch] = []
+
+    def run(self, do: Callable[[], object]) -> None:
+        """Have the loop do this, after all that it was told before."""
+
+        async def now() -> None:
+            do()
+
+        self.loop.run_until_complete(now())
+
+    def has_adopted(self) -> None:
+        self.adopted = True
+
+    def flush(self, numbers: set[int]) -> None:
+        flush = self.rest.enter_context(self.told.another())
+        flush.wait_for(self.queue.mark())
+        self.flushes.append((flush, numbers, self.failed_files))
+
+    def split(self, whole: Batch, *groups: range) -> tuple[Batch, ...]:
+        parts = self.queue.split(whole, *groups)
+        self.told.divided(whole, parts)
+        return parts
+
+    def done(self, batch: Batch, outcome: Ack | SendError) -> None:
+        self.queue.done(batch, outcome)
+        self.told.settled(batch)
 
     @property
     def store(self) -> Store | None:
@@ -85,11 +125,12 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         """Damaged on the disk, by us."""
         self.delivered: Counter[int] = Counter()
         self.lives = self.failed_files = 0
+        self.loop = asyncio.new_event_loop()
         self.life = self.live(self.root / "0")
 
     def live(self, path: Path) -> Life:
         self.lives += 1
-        return Life(path)
+        return Life(path, self.loop, set(self.owed))
 
     @initialize(backwards=st.booleans())
     def order_files(self, backwards: bool) -> None:
@@ -132,6 +173,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         kept, there = self.life.queue._disk.kept, self.life.store.totals()
         # A row that we took away is missed when its turn comes.
         assert self.spoilt or (kept.events, kept.bytes) == (there.events, there.bytes)
+        self.no_flush_waits_in_vain()
 
     def note_what_is_kept(self, life: Life) -> None:
         for number, (batch, index) in list(life.places.items()):
@@ -161,7 +203,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             assert batch.possible_duplicate or (ours and not self.delivered[number])
         self.delivered.update(numbers if ok else ())
         ack = Ack(batch.req_guid, Status.STATUS_SUCCESS, Code.CODE_OK)
-        self.life.queue.done(batch, ack if ok else RejectedError())
+        self.life.done(batch, ack if ok else RejectedError())
 
     def numbers_of(self, batch: Batch) -> set[int]:
         return {self.numbers[one] for one in batch.frames}
@@ -172,7 +214,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         several = [one for one in self.life.out if one.count > 1]
         whole = several[which % len(several)]
         cut = at % (whole.count - 1) + 1
-        parts = self.life.queue.split(whole, range(cut), range(cut, whole.count))
+        parts = self.life.split(whole, range(cut), range(cut, whole.count))
         self.life.out.remove(whole)
         self.life.out += parts
 
@@ -185,10 +227,46 @@ class SpoolAgainstModel(RuleBasedStateMachine):
     def drop_oldest(self) -> None:
         found = self.life.queue.drop_oldest()
         if found is not None:
-            oldest = found[1][0]
+            whole, (oldest, *rest) = found
             assert oldest.count == 1
+            if rest:
+                self.life.told.divided(whole, (oldest, *rest))
             self.owed -= self.numbers_of(oldest)
-            self.life.queue.done(oldest, DroppedError())
+            self.life.done(oldest, DroppedError())
+
+    # --- who waits for all of it ----------------------------------------------------------
+
+    @precondition(lambda self: self.life.adopted)
+    @rule(all_goes_out=st.booleans())
+    def flush(self, all_goes_out: bool) -> None:
+        self.life.run(lambda: self.life.flush(self.pending()))
+        if all_goes_out:
+            self.deliver_all()
+
+    @rule()
+    def the_loop_goes_on(self) -> None:
+        self.life.run(lambda: None)
+
+    def pending(self) -> set[int]:
+        """What this process has to bring to its outcome."""
+        life = self.life
+        written = self.owed & (life.accepted | life.left)
+        places = {number: batch.find(index) for number, (batch, index) in life.places.items()}
+        return written | {n for n, (batch, _) in places.items() if batch.outcome is None}
+
+    @invariant()
+    def no_flush_ends_early(self) -> None:
+        pending = self.pending()
+        for flush, numbers, _ in self.life.flushes:
+            assert not flush.done.done() or not numbers & pending
+
+    def no_flush_waits_in_vain(self) -> None:
+        self.life.run(lambda: None)
+        left = self.pending() | self.spoilt
+        for flush, numbers, failed_files in self.life.flushes:
+            # Rows that were sought in a file that failed have new numbers, among those of others.
+            others = self.life.queue.counts().pending and failed_files < self.life.failed_files
+            assert flush.done.done() or numbers & left or others
 
     @rule(sizes=SIZES)
     def another_process_leaves_something(self, sizes: list[int]) -> None:
@@ -275,6 +353,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
                 self.life.keeper._file.claim.path.unlink()
             self.life.keeper.renew()
             self.failed_files += 1
+            self.life.failed_files += 1
             while remove and self.life.keeper.cycle():
                 pass
             self.note_what_is_kept(self.life)
@@ -294,6 +373,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         self.note_what_is_kept(life)
         assert all(batch.kept for batch in life.queue.live())
         life.keeper.close()
+        life.rest.close()
 
     @rule()
     def crash(self) -> None:
@@ -348,6 +428,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         finally:
             self.life.keeper.close()
             self.patch.undo()
+            self.loop.close()
             shutil.rmtree(self.root)
 
     def deliver_all(self) -> None:
@@ -363,6 +444,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
                 break
         assert queue.counts().pending == 0
         self.cycle_until_all_is_done()
+        assert all(flush.done.done() for flush, _, _ in self.life.flushes)
 
 
 TestSpoolAgainstModel = SpoolAgainstModel.TestCase

@@ -29,8 +29,9 @@ class Flush:
         self._add(mark.batches)
 
     def loaded(self, batches: Sequence[Batch], row: int) -> None:
-        """Hear what was read from the disk, and up to which row."""
+        """Hear what was read from the disk, or lost on it, and up to which row."""
         after, self._after = self._after, max(row, self._after)
+        self.left.difference_update(batch for batch in batches if batch.outcome is not None)
         self._add([batch for batch in batches if after < (batch.row or 0) <= self._last])
 
     def sought(self, last: int | None) -> None:
@@ -83,7 +84,7 @@ class Flushes:
         self._tell(lambda flush: flush.settled(batch))
 
     def loaded(self, batches: Sequence[Batch], row: int) -> None:
-        """Hear what was read from the disk, and up to which row."""
+        """Hear what was read from the disk, or lost on it, and up to which row."""
         self._tell(lambda flush: flush.loaded(batches, row))
 
     def sought(self, last: int | None) -> None:

@@ -31,6 +31,12 @@ class Backlog:
         self._held: WeakValueDictionary[str, Batch] = WeakValueDictionary()
         self._watched: dict[str, Batch] = {}
 
+    @property
+    def read(self) -> int:
+        """Up to which row nothing lies on the disk alone."""
+        # With nothing left to read the cursor stays behind the rows of parts.
+        return self.cursor if self.alone.batches > 0 else self.last
+
     def keep(self, batch: Batch) -> None:
         """Note that a batch is on the disk."""
         batch.kept = True

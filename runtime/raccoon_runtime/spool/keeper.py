@@ -181,7 +181,7 @@ class Keeper:
             return False
         found = store.load(*wanted)
         missing = self._queue.loaded(found)
-        if missing:
+        if missing > 0:
             told = "%d events are missing in the spool in %s"
             self._log.error(told, missing, self._directory.path)
         self._report(sum(one.row is None for one in found))

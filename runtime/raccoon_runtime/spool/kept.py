@@ -28,8 +28,8 @@ class KeptQueue(Queue):
     """What is to be written is told by `wake`, or by `nudge` when that has time.
 
     `signal` is called when something may go out. `loaded_some` hears of batches that were read from
-    the disk, and up to which row; `sought` of a search for rows in a file that failed, and which
-    row is the last when it has ended.
+    the disk, or lost on it, and up to which row; `sought` of a search for rows in a file that
+    failed, and which row is the last when it has ended.
     """
 
     def __init__(
@@ -164,18 +164,21 @@ class KeptQueue(Queue):
                 self._disk.cursor = one.id
                 if one.id not in self._disk.resident:
                     held = self._disk.recall(one)
-                    if one.row is None:
-                        wakers += self._lose(one.counted, one.reason, [held] if held else [])
-                    else:
+                    if one.row is not None:
                         batches.append(self._recalled(one, one.row, held))
-            if not self._seeking and (not found or self._disk.cursor >= self._disk.last):
+                    else:
+                        waiting = [held] if held else []
+                        wakers += self._lose(one.counted, one.reason, waiting)
+                        batches += waiting
+            if not self._seeking and (not found or self._disk.read >= self._disk.last):
                 lost, waiting = self._disk.give_up()
                 missing = lost.events
                 wakers += self._lose(lost, "its row is missing", waiting)
-            cursor = self._disk.cursor
+                batches += waiting
+            read = self._disk.read
         for wake in wakers:
             wake()
-        self.loaded_some(batches, cursor)
+        self.loaded_some(batches, read)
         self._handle.call(self._tell)
         return missing
 
@@ -265,6 +268,7 @@ class KeptQueue(Queue):
         if self._seeking:
             self._seeking = False
             self.sought(self._disk.last)
+            self.loaded_some([], self._disk.read)
 
     @property
     def last(self) -> int:

@@ -137,11 +137,8 @@ class SpooledQueue(KeptQueue):
         """Return what is pending, and have what has gathered written."""
         with self._lock:
             self._gathering = None
-            disk = self._disk
-            last: int | None = disk.last if disk.alone.batches else disk.cursor
-            if self._seeking:
-                last = None
-            mark = Mark(self._pending(), disk.cursor, last)
+            last = None if self._seeking else self._disk.last
+            mark = Mark(self._pending(), self._disk.read, last)
         self.wake()
         return mark
 
