@@ -24,7 +24,7 @@ def time_is_up(*_: object) -> None:
 
 @pytest.fixture
 def alarm() -> Iterator[Callable[[], object]]:
-    """Starts a clock of this process's own time, so that it rings amid the work on a busy machine."""
+    """Starts a clock of this process's own time, which rings amid the work on any machine."""
     before = signal.signal(signal.SIGVTALRM, time_is_up)
     try:
         yield lambda: signal.setitimer(signal.ITIMER_VIRTUAL, 0.003)
