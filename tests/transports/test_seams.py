@@ -123,7 +123,9 @@ async def test_a_session_is_closed_before_it_is_waited_for() -> None:
 
 
 def settings(config: H2Configuration) -> dict[str, Any]:
-    return {name: value for name, value in vars(config).items() if name != "logger"}
+    """All but what is ours on purpose, and what differs from one to the next."""
+    aside = ("_header_encoding", "logger")
+    return {name: value for name, value in vars(config).items() if name not in aside}
 
 
 async def test_a_channel_of_grpclibs_makes_its_connection_as_we_do() -> None:
@@ -142,6 +144,11 @@ async def test_the_settings_of_a_peer_are_told_to_one_who_can_be_replaced() -> N
     processor = protocol.processor
     told = processor.processors[RemoteSettingsChanged]
     assert told == processor.process_remote_settings_changed
+    heard: list[object] = []
+    processor.processors = {RemoteSettingsChanged: heard.append}
+    event = RemoteSettingsChanged()
+    processor.process(event)
+    assert heard == [event]
     processor.close(reason="why")
 
 

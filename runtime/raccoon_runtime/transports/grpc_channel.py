@@ -67,7 +67,7 @@ class Http2(H2Protocol):
     """Knows whether the peer speaks HTTP/2, and takes no more than answers can be long."""
 
     def __init__(self, config: Configuration) -> None:
-        # As grpclib's channel makes it.
+        # As grpclib's channel makes it, but for the encoding.
         settings = h2.config.H2Configuration(
             client_side=True,
             header_encoding="latin-1",  # of which each byte is one
