@@ -163,7 +163,7 @@ def test_what_a_send_error_says(kind: type[SendError]) -> None:
     }
     error = kind("the reason", **facts, persisted="possibly", retry_after=3.0)
     text = str(error)
-    for part in (kind.summary, "the reason", "the-guid", "CODE_INTERNAL_ERROR", "500", "possibly"):
+    for part in (kind.summary, "the reason", "the-guid", "CODE_INTERNAL_ERROR", "500", kind.doubt):
         assert part in text
     assert text.endswith(kind.remedy) and (kind.remedy or kind in (SendError, SetupError))
     # What may be logged holds nothing that the server wrote.
