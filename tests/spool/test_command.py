@@ -172,6 +172,28 @@ async def test_replay_takes_headers_of_a_file(directory: Path, tmp_path: Path) -
         assert {one.identity for one in collector.received} == {"shop"}
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"X-Team: shop\n\n@{file}\n", "line 3 is not NAME:VALUE"),
+        (b"X-Team: shop\n\xff\xfe\n", "is not text in UTF-8"),
+        (b"X-Team: shop\nsecret\n", "line 2 is not NAME:VALUE"),
+    ],
+)
+async def test_a_file_that_does_not_hold_headers(
+    directory: Path, tmp_path: Path, content: bytes, told: str
+) -> None:
+    """What it holds is not told, for it may be a secret."""
+    await left_behind(directory, 1)
+    file = tmp_path / "headers"
+    file.write_bytes(content.replace(b"{file}", bytes(file)))
+    output, errors = await run(
+        "replay", directory, "--url", "null://", "--header", f"@{file}", code=2
+    )
+    assert output == "" and errors.startswith(f"raccoon-spool: --header: {file}") and told in errors
+    assert len(errors.splitlines()) == 1 and "secret" not in errors
+
+
 async def test_replay_leaves_alone_what_a_process_uses(
     collector: Collector, directory: Path
 ) -> None:

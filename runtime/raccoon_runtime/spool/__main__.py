@@ -242,13 +242,27 @@ def replay(directory: Directory, options: argparse.Namespace) -> int:
 def _headers(given: Sequence[str]) -> Iterator[tuple[str, str]]:
     for header in given:
         if header.startswith("@"):
-            lines = Path(header[1:]).read_text("utf-8").splitlines()
-            yield from _headers([line for line in lines if line.strip()])
-            continue
-        name, colon, value = header.partition(":")
-        if not colon:
-            raise ConfigError("NAME:VALUE or @FILE belongs here", argument="--header")
-        yield name.strip(), value.strip()
+            yield from _headers_of(Path(header[1:]))
+        else:
+            yield _header(header, "NAME:VALUE or @FILE belongs here")
+
+
+def _headers_of(file: Path) -> Iterator[tuple[str, str]]:
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except ValueError:
+        told = f"{file} is not text in UTF-8; write NAME:VALUE, one a line"
+        raise ConfigError(told, argument="--header") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _header(line, f"{file}: line {number} is not NAME:VALUE")
+
+
+def _header(text: str, otherwise: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise ConfigError(otherwise, argument="--header")
+    return name.strip(), value.strip()
 
 
 if __name__ == "__main__":
