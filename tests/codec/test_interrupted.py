@@ -1,9 +1,13 @@
-"""What a signal's handler raises amid the codec's work, as Celery's soft time limit does."""
+"""What a signal's handler raises amid the codec's work, as Celery's soft time limit does.
+
+A trace function raises it before some line of the compiled code, where a signal's handler may come.
+"""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -18,27 +22,36 @@ class SoftLimitError(Exception):
     """As Celery's: an `Exception`, and of no kind that the codec raises."""
 
 
-def time_is_up(*_: object) -> None:
-    raise SoftLimitError from CAUSE
+def interrupted(work: Callable[[], object], nth: int) -> None:
+    """Do it, and raise before the nth line of compiled code."""
+    count = 0
 
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal count
+        if not frame.f_code.co_filename.startswith("<codec "):
+            return None
+        if event == "line":
+            count += 1
+            if count == nth:
+                sys.settrace(None)
+                raise SoftLimitError from CAUSE
+        return trace
 
-@pytest.fixture
-def alarm() -> Iterator[Callable[[], object]]:
-    """Starts a clock of this process's own time, which rings amid the work on any machine."""
-    before = signal.signal(signal.SIGVTALRM, time_is_up)
+    before = sys.gettrace()
+    sys.settrace(trace)
     try:
-        yield lambda: signal.setitimer(signal.ITIMER_VIRTUAL, 0.003)
+        work()
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        sys.settrace(before)
 
 
+@pytest.mark.parametrize("nth", [5, 40])
 @pytest.mark.parametrize("work", ["encode", "fields", "json", "json_fields", "decode", "parse"])
-def test_a_foreign_error_comes_out_unchanged(made: Made, alarm: Any, work: str) -> None:
-    node, count = made.ours.Node, 100_000
-    message = node(children=[node(name="a")] * count)
+def test_a_foreign_error_comes_out_unchanged(made: Made, work: str, nth: int) -> None:
+    node = made.ours.Node
+    message = node(children=[node(name="a")] * 20)
     of = codec.of(node)
-    wire, said = b"\x1a\x03\x0a\x01a" * count, {"children": [{"name": "a"}] * count}
+    wire, said = b"\x1a\x03\x0a\x01a" * 20, {"children": [{"name": "a"}] * 20}
     fields = {"children": message.children}
     run: dict[str, Callable[[], object]] = {
         "encode": lambda: of.encode(message),
@@ -49,7 +62,7 @@ def test_a_foreign_error_comes_out_unchanged(made: Made, alarm: Any, work: str) 
         "parse": lambda: of.from_dict(said),
     }
     codec.warm(node)
+    run[work]()
     with pytest.raises(SoftLimitError) as caught:
-        alarm()
-        run[work]()
+        interrupted(run[work], nth)
     assert caught.value.__cause__ is CAUSE

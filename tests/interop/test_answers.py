@@ -89,11 +89,12 @@ def test_an_answer_is_an_ack_or_an_error(body: bytes) -> None:
     if ack.code is Code.CODE_OK:
         assert judge(ack, ack.req_guid) is ack
         return
+    mine = ack.req_guid or "mine"
     with pytest.raises(SendError) as raised:
-        judge(ack, "mine")
+        judge(ack, mine)
     error = raised.value
     assert type(error) is ERRORS[ack.code]
-    assert (error.req_guid, error.code) == ("mine", ack.code)
+    assert (error.req_guid, error.code) == (mine, ack.code)
     assert ack.reason in str(error)
 
 
