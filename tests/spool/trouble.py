@@ -4,7 +4,7 @@
 
 It ends with 0 when all was as it should be. The disk is made to fail by a limit on the size of
 files (`limit`), by filling the file system of a megabyte at the directory (`tmpfs`), or by the
-library of `badio.c` (`ENOSPC`, `EIO`, `EIO sync`, `EIO read`).
+library of `badio.c` (`ENOSPC`, `EIO`, `EIO sync`, `EIO read`, `EACCES path`).
 """
 
 from __future__ import annotations

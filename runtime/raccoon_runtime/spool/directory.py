@@ -54,7 +54,7 @@ class Claim:
         """
         try:
             there = os.path.samestat(file, os.stat(self.path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         return there and (_is_at(self._lock, _lock_path(self.path)) or self._lock_again())
 
@@ -68,8 +68,9 @@ class Claim:
 
     def release(self) -> None:
         """Give it up, and remove the lock when the file is gone."""
-        if not self.path.exists():
-            _lock_path(self.path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if not self.path.exists():
+                _lock_path(self.path).unlink()
         _claimed.discard(str(self.path))
         process.close(self._lock)
 
@@ -124,22 +125,33 @@ class Directory:
     def claim_orphan(self, path: Path) -> Claim | None:
         """Lock a file whose process is gone; None when it is not, or when the file is."""
         claim = None if str(path) in _claimed else self.claim(path)
-        if claim is None or path.exists():
-            return claim
-        claim.release()
-        return None
+        if claim is None:
+            return None
+        there = False
+        try:
+            there = path.exists()
+        finally:
+            if not there:
+                claim.release()
+        return claim if there else None
 
     def sweep(self) -> None:
         """Remove what is left of files that are gone: their process was killed on the way out."""
         names = {path.name.split(SUFFIX)[0] for path in self.path.glob(f"*{SUFFIX}?*")}
         for name in names:
             path = self.path / f"{name}{SUFFIX}"
-            if path.exists() or Path(f"{path}{DAMAGED}").exists():
-                continue
-            claim = self.claim(path)
-            if claim is not None:
+            # What cannot be removed is in nobody's way, and perhaps another user's.
+            with contextlib.suppress(OSError):
+                if not (path.exists() or Path(f"{path}{DAMAGED}").exists()):
+                    self._sweep(path)
+
+    def _sweep(self, path: Path) -> None:
+        claim = self.claim(path)
+        if claim is not None:
+            try:
                 if not path.exists():
                     claim.remove()
+            finally:
                 claim.release()
 
     def claim(self, path: Path) -> Claim | None:
@@ -164,11 +176,14 @@ class Directory:
 def _locked(path: Path) -> int | None:
     """Return the lock of that path; None when another process has it."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    # Who had it before may have removed it between the two calls.
-    if _lock(lock) and _is_at(lock, path):
-        return lock
-    os.close(lock)
-    return None
+    held = False
+    try:
+        # Who had it before may have removed it between the two calls.
+        held = _lock(lock) and _is_at(lock, path)
+    finally:
+        if not held:
+            os.close(lock)
+    return lock if held else None
 
 
 def _lock(lock: int) -> bool:

@@ -9,7 +9,6 @@ import sqlite3
 from pathlib import Path
 
 from .directory import Claim, Directory
-from .pages import Pages
 from .reserve import Reserve
 from .sources import Known, Orphan, Source, Wreck
 from .store import Store
@@ -24,24 +23,31 @@ def read_through(path: Path) -> None:
 
 
 class SpoolFile:
-    """A store under a claim."""
+    """A store under a claim; both are let go when it cannot be made."""
 
     def __init__(self, claim: Claim, store: Store) -> None:
         self.claim = claim
         self.store = store
         self.reserve = Reserve(claim.path)
-        self._stat = os.stat(claim.path)
+        try:
+            self._stat = os.stat(claim.path)
+        except BaseException:
+            store.close()
+            claim.release()
+            raise
 
     @classmethod
     def new(cls, directory: Directory) -> SpoolFile:
         """Make one."""
         claim = directory.new()
         try:
-            return cls(claim, Store(claim.path))
+            store = Store(claim.path)
         except BaseException:
-            claim.remove()
+            with contextlib.suppress(OSError):
+                claim.remove()
             claim.release()
             raise
+        return cls(claim, store)
 
     @property
     def is_ours(self) -> bool:
@@ -58,24 +64,29 @@ class SpoolFile:
         read_through(self.claim.path)
         self.reserve.give_up()
         self.store.close()
-        return Wreck(self.claim, Pages(self.claim.path), logger, known)
+        return Wreck(self.claim, logger, known)
 
     def drop(self) -> None:
-        """Remove it, whatever is in it."""
-        self.store.close()
+        """Remove it, whatever is in it; OSError when that cannot be."""
         self.claim.remove()
+        self.store.close()
         self.claim.release()
 
     def close(self) -> None:
-        """Let go of it; remove it when it is empty, or put it aside for the damaged rows in it."""
+        """Let go of it; remove it when it is empty, or put it aside for the damaged rows in it.
+
+        OSError when it stays there, for another process.
+        """
         try:
             batches, aside = self.store.totals().batches, self.store.aside()
         except sqlite3.Error:
             batches, aside = 1, []
         self.store.close()
-        if not batches:
-            if aside:
-                self.claim.set_aside()
-            else:
-                self.claim.remove()
-        self.claim.release()
+        try:
+            if not batches:
+                if aside:
+                    self.claim.set_aside()
+                else:
+                    self.claim.remove()
+        finally:
+            self.claim.release()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
-import os
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -62,14 +60,14 @@ class Keeper:
         file = self._file or self._open()
         if not file.is_ours:
             raise SpoolError("it was removed, or another process has taken it")
-        room = file.reserve.lay_by()
-        self._work.add(self._queue.to_write(new=room and not self._work.new))
-        self._write(file.store, self._work.part(self._new if room else 0, self._others))
+        lack = file.reserve.lay_by()
+        self._work.add(self._queue.to_write(new=lack is None and not self._work.new))
+        self._write(file.store, self._work.part(0 if lack else self._new, self._others))
         more = not ending and self._read(file.store)
         if not self._has_work():
             self._new = self._others = sys.maxsize
-        elif not room:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        elif lack is not None:
+            raise lack
         return more or self._has_work()
 
     def relieve(self) -> None:
@@ -95,18 +93,22 @@ class Keeper:
 
     def _drop(self, file: SpoolFile) -> None:
         """Remove the file rather than its rows, when none is wanted any more."""
-        with contextlib.suppress(sqlite3.Error):
-            if not file.store.aside() and self._queue.forget_gone():
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if not file.store.aside() and not self._queue.counts().spooled:
+                file.drop()
                 self._file = None
                 self._work.gone.clear()
                 self._work.failing.clear()
-                file.drop()
+                self._queue.forget_gone()
 
-    def renew(self) -> None:
-        """Leave a file that is damaged for another, and save from it what can be read."""
+    def renew(self) -> bool:
+        """Leave a file that is damaged for another, and save from it what can be read.
+
+        False when there is none to be left; OSError when it cannot be read now.
+        """
         file = self._file
         if file is None:
-            return
+            return False
         source = file.given_up(self._queue.known, self._log)
         self._file = None
         # What was not out yet has no row there.
@@ -114,9 +116,10 @@ class Keeper:
         self._work = Work(new=self._queue.renew() + fresh)
         self._adoption = self._adoption or Adoption(self._directory, (), self._log)
         self._adoption.add(source)
+        return True
 
     def close(self) -> None:
-        """Close the file, and remove it when it is empty."""
+        """Close the file, and remove it when it is empty; OSError when that cannot be."""
         if self._adoption is not None:
             self._adoption.close()
         file, self._file = self._file, None
@@ -136,12 +139,13 @@ class Keeper:
             if not first:
                 file.store.go_on_after(self._queue.last)
             amount, last = file.store.totals(), file.store.last_id()
+            others = self._directory.files() if first else []
         except BaseException:
             file.close()
             raise
         self._file = file
         if first:
-            self._adoption = Adoption(self._directory, self._directory.files(), self._log)
+            self._adoption = Adoption(self._directory, others, self._log)
             self._take_over(amount, last, recovered=last)
         return file
 

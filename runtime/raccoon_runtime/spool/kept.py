@@ -228,15 +228,12 @@ class KeptQueue(Queue):
             self._accepted += amount.events
             self._failures[SpoolError.__name__] += amount.events
 
-    def forget_gone(self) -> bool:
-        """Forget the rows that are to be removed, if there are no others; whether it is so."""
+    def forget_gone(self) -> None:
+        """Forget the rows that were to be removed: their file was."""
         with self._lock:
-            if self._disk.kept.events:
-                return False
             self._work.gone.clear()
             self._work.failing.clear()
             self._disk.resident.clear()
-            return True
 
     @property
     def known(self) -> tuple[int, set[int]]:

@@ -10,7 +10,7 @@ from ..delivery.batch import Batch, Waker
 from ..delivery.handle import LoopHandle
 from ..delivery.queue import Bounds, Mark, Place
 from ..envelope import Ack
-from ..errors import SendError
+from ..errors import SendError, UndeliveredError
 from ..wires import Wire
 from .kept import KeptQueue
 
@@ -133,6 +133,30 @@ class SpooledQueue(KeptQueue):
         for wake in wakers:
             wake()
 
+    def desert(self) -> None:
+        """Accept nothing more, for nobody writes or reads any more, and let nobody wait for that.
+
+        What has its turn goes on. What is not on the disk fails; what lies there alone stays.
+        """
+        self.close()
+        with self._lock:
+            lost = [batch for batch in self._live if not batch.out]
+            _, left = self._disk.give_up()
+            self._seeking, last = False, self._disk.last
+            wakers: list[Waker] = []
+            for batch in lost:
+                wakers += self._settle(batch, _deserted(batch, "the spool did not write it"))
+            for batch in left:
+                wakers += batch.settle(
+                    _deserted(
+                        batch, "it stays in the spool, and the next client with that delivers it"
+                    )
+                )
+        for wake in wakers:
+            wake()
+        self.sought(last)
+        self.loaded_some(lost + left, last)
+
     def mark(self) -> Mark:
         """Return what is pending, and have what has gathered written."""
         with self._lock:
@@ -147,3 +171,7 @@ class SpooledQueue(KeptQueue):
 
     def _spooled(self) -> int:
         return self._disk.kept.events
+
+
+def _deserted(batch: Batch, reason: str) -> UndeliveredError:
+    return UndeliveredError(reason, req_guid=batch.req_guid, persisted="possibly")

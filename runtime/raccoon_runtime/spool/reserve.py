@@ -4,6 +4,7 @@ room.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -18,20 +19,20 @@ class Reserve:
     def __init__(self, path: Path) -> None:
         self._path = Path(f"{path}{RESERVE}")
 
-    def lay_by(self) -> bool:
-        """Make it if it is not there; whether the disk has room for it."""
-        if self._path.exists():
-            return True
+    def lay_by(self) -> OSError | None:
+        """Make it if it is not there; why the disk does not take it, if it does not."""
         try:
-            with open(self._path, "wb") as file:
-                file.write(bytes(SIZE))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
+            if not self._path.exists():
+                with open(self._path, "wb") as file:
+                    file.write(bytes(SIZE))
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError as error:
             self.give_up()
-            return False
-        return True
+            return error
+        return None
 
     def give_up(self) -> None:
-        """Remove it."""
-        self._path.unlink(missing_ok=True)
+        """Remove it, if that can be."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()

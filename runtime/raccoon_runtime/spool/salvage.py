@@ -20,6 +20,8 @@ from .reserve import Reserve
 from .sources import Moved, Orphan, Source, UnreadableError, Wreck
 from .store import Store, check_version
 
+_LEFT = "the spool file %s is left alone: %s"
+
 
 class Adoption:
     """Moves the rows of those of these files that nobody uses, step by step."""
@@ -50,14 +52,22 @@ class Adoption:
         source = self._sources[0]
         try:
             moved = source.move(into)
+            if moved is None:
+                self._finish(source)
         except UnreadableError:
             self._sources.popleft()
             source.let_go()
             self._open_wreck(source.claim)
             return Moved()
-        if moved is None:
-            self._sources.popleft()
         return moved or Moved()
+
+    def _finish(self, source: Source) -> None:
+        try:
+            source.finish()
+        except OSError as error:
+            self._log.error(_LEFT, source.claim.path, error)
+        self._sources.popleft()
+        source.claim.release()
 
     def close(self) -> None:
         """Leave what is left to others."""
@@ -76,7 +86,7 @@ class Adoption:
             if claim is not None:
                 self._open(claim)
         except PermissionError as error:
-            self._log.warning("the spool file %s is left alone: %s", path, error.strerror)
+            self._log.warning(_LEFT, path, error.strerror)
         self._paths.popleft()
         return True
 
@@ -94,15 +104,14 @@ class Adoption:
     def _open_wreck(self, claim: Claim) -> None:
         try:
             read_through(claim.path)
-            pages = Pages(claim.path)
         except OSError as error:
             self._leave(claim, error)
         else:
-            self._sources.appendleft(Wreck(claim, pages, self._log))
+            self._sources.appendleft(Wreck(claim, self._log))
 
     def _leave(self, claim: Claim, error: Exception) -> None:
         told = error.reason if isinstance(error, SpoolError) else str(error)
-        self._log.error("the spool file %s is left alone: %s", claim.path, told)
+        self._log.error(_LEFT, claim.path, told)
         claim.release()
 
 
@@ -139,7 +148,10 @@ def find_sound(directory: Directory) -> tuple[Claim, Store] | None:
     So what it holds need not be moved, for which a disk that is full has no room.
     """
     for path in directory.files():
-        claim = directory.claim_orphan(path)
+        try:
+            claim = directory.claim_orphan(path)
+        except PermissionError:
+            continue
         if claim is None:
             continue
         # It may be all the room there is to open the file.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from .carve import carve
 from .directory import Claim
 from .pages import Pages
+from .reader import is_passing
 from .row import Amount, Found
 from .store import Store
 
@@ -35,7 +37,11 @@ class Source(Protocol):
     ours: bool
 
     def move(self, into: Store) -> Moved | None:
-        """Move some; None when nothing is left, and the file is dealt with."""
+        """Move some; None when nothing is left."""
+        ...
+
+    def finish(self) -> None:
+        """Close the file and remove it, or put it aside; OSError when it stays there."""
         ...
 
     def let_go(self) -> None:
@@ -44,7 +50,7 @@ class Source(Protocol):
 
 
 class UnreadableError(Exception):
-    """The file that rows are moved from cannot be read, for the reason that is its cause."""
+    """The file that rows are moved from is no good, for the reason that is its cause."""
 
 
 class Orphan:
@@ -65,12 +71,11 @@ class Orphan:
     def move(self, into: Store) -> Moved | None:
         # First there, then gone here: a crash in between leaves a row twice under one guid.
         if self._moved:
-            with self._store.transaction():
+            with _damage_told(), self._store.transaction():
                 self._store.delete(self._moved)
             self._moved = []
         self._found = self._found or self._load()
         if not self._found:
-            self._finish()
             return None
         wanted = [one for one in self._found if one.id not in self._others]
         moved = _insert(wanted, into)
@@ -82,10 +87,13 @@ class Orphan:
         try:
             return self._store.load(self._after, _SLICE, _SLICE)
         except sqlite3.Error as error:
+            if self.ours and is_passing(error):  # nobody else would count what is in it
+                raise
             raise UnreadableError from error
 
-    def _finish(self) -> None:
-        empty = self._store.is_empty()
+    def finish(self) -> None:
+        with _damage_told():
+            empty = self._store.is_empty()
         self._store.close()
         # One that was ours, and was taken from us, is somebody else's now.
         if not self.ours:
@@ -93,7 +101,6 @@ class Orphan:
                 self.claim.remove()
             else:
                 self.claim.set_aside()
-        self.claim.release()
 
     def let_go(self) -> None:
         self._store.close()
@@ -102,28 +109,33 @@ class Orphan:
 class Wreck:
     """A file that is damaged: what its pages still have is moved."""
 
-    def __init__(
-        self, claim: Claim, pages: Pages, logger: logging.Logger, known: Known | None = None
-    ) -> None:
+    def __init__(self, claim: Claim, logger: logging.Logger, known: Known | None = None) -> None:
         self.claim = claim
         self.ours = known is not None
-        self._pages = pages
         self._log = logger
         self._upto, self._others = known or _NOTHING
-        self._rows = carve(pages)
+        self._pages: Pages | None = None
+        self._rows: Iterator[Found | None] = iter(())
         self._found: list[Found] = []
         self._good = self._bad = 0
 
     def move(self, into: Store) -> Moved | None:
-        self._found = self._found or self._next()
+        try:
+            self._found = self._found or self._next()
+        except OSError:
+            self.let_go()  # from the start again: what was moved is not moved twice
+            raise
         if not self._found:
-            self._finish()
             return None
         moved = _insert(self._found, into)
         self._found = []
         return Moved() if self.ours else moved
 
     def _next(self) -> list[Found]:
+        if self._pages is None:
+            self._pages = Pages(self.claim.path)
+            self._rows = carve(self._pages)
+            self._good = self._bad = 0
         found: list[Found] = []
         size = 0
         for one in self._rows:
@@ -140,15 +152,27 @@ class Wreck:
                 break
         return found
 
-    def _finish(self) -> None:
-        self._pages.close()
+    def finish(self) -> None:
+        self.let_go()
         target = self.claim.set_aside()
         told = "the spool file %s is damaged: %d batches of it go on, %d cannot be read; kept as %s"
         self._log.error(told, self.claim.path, self._good, self._bad, target.name)
-        self.claim.release()
 
     def let_go(self) -> None:
-        self._pages.close()
+        if self._pages is not None:
+            self._pages.close()
+            self._pages = None
+
+
+@contextmanager
+def _damage_told() -> Generator[None]:
+    """Tell damage of a source from that of the file that its rows are moved into."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_passing(error):
+            raise
+        raise UnreadableError from error
 
 
 def _insert(found: list[Found], into: Store) -> Moved:

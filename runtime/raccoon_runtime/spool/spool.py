@@ -36,6 +36,8 @@ class Spool:
         self._at_end: list[Callable[[], object]] = []
         self._when_adopted: list[Callable[[], object]] = []
         self._troubled = False
+        self._told: set[bool] = set()
+        """Which kinds of trouble were told of: whether it was the disk's."""
         self._calm_at = 0.0
         queue.wake, queue.nudge = self.wake, self.nudge
 
@@ -46,8 +48,8 @@ class Spool:
         with self._changed:
             if self._thread is None and not self._ending:
                 made = threading.Thread(target=self._run, name="raccoon-spool", daemon=True)
-                self._thread = made
                 made.start()
+                self._thread = made
 
     def wake(self) -> None:
         """Have it look for work now."""
@@ -92,10 +94,28 @@ class Spool:
     def _run(self) -> None:
         try:
             self._serve()
+        except BaseException:  # a mistake of ours
+            told = "the spool in %s writes and reads no more: what is on the disk stays there"
+            self._log.exception(told, self._directory.path)
+            self._desert()
+        finally:
+            self._close()
+
+    def _desert(self) -> None:
+        """Let nobody wait; the file is kept from others while the client sends what was in it."""
+        self._has_adopted()
+        if not self._ending:
+            self._queue.desert()
+        with self._changed:
+            self._changed.wait_for(lambda: self._ending)
+
+    def _close(self) -> None:
+        try:
             with process.undivided():
                 self._keeper.close()
-        except Exception:
-            self._log.exception("the spool in %s did not end well", self._directory.path)
+        except Exception as error:
+            told = "the spool in %s leaves a file to another process: %s"
+            self._log.warning(told, self._directory.path, error, exc_info=_unforeseen(error))
         finally:
             self._has_ended()
 
@@ -131,6 +151,7 @@ class Spool:
             return not ending
         if self._troubled and self._keeper.is_well and time.monotonic() >= self._calm_at:
             self._troubled = False
+            self._told.clear()
             self._log.info("the spool in %s can be written again", self._directory.path)
         return more
 
@@ -142,24 +163,33 @@ class Spool:
             if not again:
                 return
         else:
-            self._relieve(error, again)
+            self._say(error)
+            self._relieve()
         with self._changed:
             self._changed.wait_for(lambda: self._ending, _PATIENCE)
 
-    def _relieve(self, error: Exception, again: bool) -> None:
-        if not again:
+    def _say(self, error: Exception) -> None:
+        unforeseen = _unforeseen(error)
+        if (unforeseen is None) not in self._told:
+            self._told.add(unforeseen is None)
             told = "the spool in %s cannot be written, so events wait: %s"
-            expected = isinstance(error, (sqlite3.Error, OSError))
-            self._log.error(told, self._directory.path, error, exc_info=not expected)
-        with process.undivided():
-            self._keeper.relieve()
+            self._log.error(told, self._directory.path, error, exc_info=unforeseen)
+
+    def _relieve(self) -> None:
+        try:
+            with process.undivided():
+                self._keeper.relieve()
+        except Exception as error:
+            self._say(error)
 
     def _renewed(self, error: Exception) -> bool:
         """Leave a damaged file for another; not when it is the disk that cannot read it."""
         try:
             with process.undivided():
-                self._keeper.renew()
-        except OSError:
+                if not self._keeper.renew():
+                    return False
+        except Exception as failed:
+            self._say(failed)
             return False
         told = "the spool's file in %s is no good any more, another takes its place: %s"
         why = error.reason if isinstance(error, SpoolError) else error
@@ -179,3 +209,8 @@ class Spool:
             wakers = self._at_end + self._when_adopted
         for wake in wakers:
             wake()
+
+
+def _unforeseen(error: Exception) -> Exception | None:
+    """Return an error that is not the disk's, of which a traceback is wanted."""
+    return None if isinstance(error, (sqlite3.Error, OSError, SpoolError)) else error

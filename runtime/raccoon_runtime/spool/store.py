@@ -88,8 +88,9 @@ class Store(Reader):
             self._db.execute(f"PRAGMA {setting}").fetchall()
         if version == 0:
             self._db.executescript(_SCHEMA)
-        with self.transaction():  # or it cannot be written to
-            self.is_empty()
+        # Or it cannot be written to: what SQLite could open for reading only can still BEGIN.
+        with self.transaction():
+            self.delete([-1])
 
     @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
