@@ -23,7 +23,7 @@ from tests.spool.processes import ROOT
 from tests.waiting import until
 
 SCENARIOS = ("waits", "starts", "closes", "threads")
-STRIDE = max(10_000 // settings.default.max_examples, 1)
+STRIDE = max(5_000 // settings.default.max_examples, 1)
 
 
 async def trouble(
